@@ -1,0 +1,1 @@
+"""Seal a BentoML service into one release and deploy it anywhere."""

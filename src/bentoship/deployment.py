@@ -1,0 +1,115 @@
+"""The words that every layer speaks. No cloud, no files, no network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    import pulumi
+
+DEFAULT_TOLERANCE = 1e-6
+
+
+class Frozen(BaseModel):
+    """A value read from configuration: unknown keys are errors, and nothing changes it afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Scale(Frozen):
+    """How much service an environment wants, in words that every cloud understands."""
+
+    cpu: float = Field(default=1, gt=0, description="virtual CPUs of one replica")
+    memory_gb: float = Field(default=2, gt=0, description="memory of one replica, in GB")
+    min_replicas: int = Field(default=1, ge=1, description="1 is one small machine; 2 or more are balanced over zones")
+    max_replicas: int = Field(default=1, ge=1, description="how far to scale out under load")
+
+    @model_validator(mode="after")
+    def _min_fits_max(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(f"min_replicas ({self.min_replicas}) is more than max_replicas ({self.max_replicas})")
+        return self
+
+
+class Example(Frozen):
+    """A golden example: a request, and the answer that the service must give to it.
+
+    Numbers agree when they differ by at most `tolerance` times the larger of 1 and the expected number;
+    everything else must be equal. `answer` is None only before the service has been asked for the first time.
+    """
+
+    path: str = Field(default="/predict", pattern=r"^/", description="route of the endpoint, always asked by POST")
+    body: Any = Field(description="JSON body of the request")
+    answer: Any = Field(default=None, description="JSON body of the answer")
+    tolerance: float = Field(default=DEFAULT_TOLERANCE, ge=0, description="relative tolerance of numbers")
+
+
+class ReleaseRef(Frozen):
+    """A sealed release as a deployment knows it: everything but its bytes."""
+
+    id: str = Field(pattern=r"^[0-9a-f]{64}$", description="sha256 of the sealed zip, in hexadecimal")
+    bento: str = Field(description="name of the Bento inside")
+    python: str = Field(description="Python minor that it runs on, such as 3.12")
+    examples: tuple[Example, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The first twelve digits of the id: enough to name a release to a person."""
+        return self.id[:12]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What runs. All that a target may know: it never learns which environment it serves."""
+
+    name: str
+    """At most 24 characters of lowercase letters, digits and hyphens, so that it fits the clouds' own names."""
+    releases: tuple[ReleaseRef, ...]
+    """Every release that is kept, newest first."""
+    traffic: Mapping[str, int]
+    """Percent of the requests by release id; the values add up to 100."""
+    scale: Scale = field(default_factory=Scale)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def serving(self) -> tuple[ReleaseRef, ...]:
+        """The releases that get traffic, newest first."""
+        return tuple(release for release in self.releases if self.traffic.get(release.id, 0) > 0)
+
+
+class Target(Frozen, ABC):
+    """Where a workload runs. The fields are what this kind of place must be told."""
+
+    @abstractmethod
+    def provision(self, workload: Workload) -> pulumi.Output[str]:
+        """Declare the resources of `workload`; return the URL that will answer."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One workload at one target in one environment: the unit with one URL and one Pulumi stack."""
+
+    environment: str
+    name: str
+    target_name: str
+    target: Target
+    scale: Scale
+    variables: Mapping[str, str]
+
+    @property
+    def stack(self) -> str:
+        """Name of the Pulumi stack: `<environment>-<deployment>`."""
+        return f"{self.environment}-{self.name}"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """dev, staging, production: how much runs, and where."""
+
+    name: str
+    deployments: tuple[Deployment, ...]

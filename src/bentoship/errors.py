@@ -1,0 +1,101 @@
+"""What can go wrong, as a tree.
+
+    BentoshipError                a sentence and a remedy; the command line prints it and exits 1
+    ├── InvalidConfiguration      environments/*.yaml, bentofile.yaml or models/examples.jsonl say something wrong
+    ├── ReleaseError              a release can't be built, or isn't what it says it is
+    │   ├── ServiceBroken         the user's service does not import, start or answer
+    │   ├── LockError             the packages can't be locked or fetched
+    │   ├── ExampleMismatch       the service does not give the answer that the user wrote down
+    │   └── ReleaseTampered       the bytes of a release are not those that were sealed
+    ├── GateFailed                a new release was not ready, or answered otherwise than its golden examples
+    ├── HostError                 this machine could not run the release
+    └── EngineError               Pulumi is missing or failed
+        ├── EngineMissing         no Pulumi command line, and no way to get one
+        ├── StackLocked           somebody else is changing the stack
+        └── UpdateFailed          the engine ran and could not finish
+
+Whatever is not in the tree is a defect of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault: where it is, what is wrong, and what to do about it."""
+
+    where: str
+    fault: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        sentence = f"{self.where}: {self.fault}" if self.where else self.fault
+        return f"{sentence}; {self.remedy}" if self.remedy else sentence
+
+
+class BentoshipError(Exception):
+    """One or more problems that the user can do something about, all told at once."""
+
+    def __init__(self, where: str, fault: str, remedy: str = "") -> None:
+        self.problems: tuple[Problem, ...] = (Problem(where, fault, remedy),)
+        super().__init__(str(self.problems[0]))
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> BentoshipError:
+        """The error that tells all `problems`, in their order; there must be at least one."""
+        first, *others = problems
+        error = cls(first.where, first.fault, first.remedy)
+        error.problems = (first, *others)
+        error.args = ("\n".join(map(str, error.problems)),)
+        return error
+
+
+class InvalidConfiguration(BentoshipError):
+    """A file of the project says something wrong."""
+
+
+class ReleaseError(BentoshipError):
+    """A release can't be built, or isn't what it says it is."""
+
+
+class ServiceBroken(ReleaseError):
+    """The user's service does not import, start or answer."""
+
+
+class LockError(ReleaseError):
+    """The packages of the service can't be locked or fetched."""
+
+
+class ExampleMismatch(ReleaseError):
+    """The service does not give the answer that the user wrote down."""
+
+
+class ReleaseTampered(ReleaseError):
+    """The bytes of a release are not those that were sealed."""
+
+
+class GateFailed(BentoshipError):
+    """A new release was not ready in time, or answered otherwise than its golden examples."""
+
+
+class HostError(BentoshipError):
+    """This machine could not run the release."""
+
+
+class EngineError(BentoshipError):
+    """Pulumi is missing or failed."""
+
+
+class EngineMissing(EngineError):
+    """There is no Pulumi command line here, and no way to get one."""
+
+
+class StackLocked(EngineError):
+    """Somebody else is changing the stack."""
+
+
+class UpdateFailed(EngineError):
+    """The engine ran and could not finish."""

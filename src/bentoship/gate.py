@@ -1,0 +1,116 @@
+"""The gate: `/readyz`, then every golden example, before a release gets traffic.
+
+What a health check can't see: a release that starts, answers 200, and answers wrongly.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpx
+
+from .deployment import Example
+from .errors import GateFailed, Problem
+
+READY_PATH = "/readyz"
+READY_TIMEOUT = 120.0
+"""Seconds that a release may take until it is ready, unless the caller says otherwise: models load slowly."""
+ANSWER_TIMEOUT = 30.0
+"""Seconds that one golden example may take."""
+_POLL = 0.1
+
+
+def wait_until_ready(
+    url: str, timeout: float = READY_TIMEOUT, *, stopped: Callable[[], str | None] = lambda: None
+) -> float:
+    """Wait until `url` answers 200 on `/readyz`; return the seconds that it took.
+
+    `stopped` is asked between two tries: a sentence ends the wait at once, since a process that is gone
+    never becomes ready. Raises GateFailed with the last thing that was seen.
+    """
+    begin = time.monotonic()
+    seen = "no answer"
+    with httpx.Client(timeout=5, trust_env=False) as client:
+        while (waited := time.monotonic() - begin) < timeout:
+            if sentence := stopped():
+                raise GateFailed(url, sentence)
+            try:
+                status = client.get(f"{url}{READY_PATH}").status_code
+                if status == httpx.codes.OK:
+                    return waited
+                seen = f"{READY_PATH} answered {status}"
+            except httpx.HTTPError as error:
+                seen = f"{READY_PATH}: {type(error).__name__}"
+            time.sleep(_POLL)
+    raise GateFailed(
+        url,
+        f"was not ready within {timeout:.0f} seconds ({seen})",
+        "look at `bentoship logs`; a service that loads slowly can have a longer `ready_timeout`",
+    )
+
+
+def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT) -> Any:
+    """The JSON that the service at `url` answers to `example`; raises GateFailed when it isn't a 200 with JSON."""
+    try:
+        response = httpx.post(f"{url}{example.path}", json=example.body, timeout=timeout, trust_env=False)
+    except httpx.HTTPError as error:
+        raise GateFailed(f"{url}{example.path}", f"no answer to a golden example ({type(error).__name__})") from error
+    if response.status_code != httpx.codes.OK:
+        raise GateFailed(
+            f"{url}{example.path}", f"answered {response.status_code} to a golden example: {response.text[:200]}"
+        )
+    try:
+        return response.json()
+    except ValueError as error:
+        raise GateFailed(f"{url}{example.path}", "answered a golden example with something that isn't JSON") from error
+
+
+def disagreement(expected: Any, got: Any, tolerance: float, path: str = "") -> str | None:
+    """Where and how `got` differs from `expected`, in one clause; None when they agree.
+
+    Numbers agree within `tolerance` times the larger of 1 and the expected number; all else must be equal.
+    """
+    if _is_number(expected) and _is_number(got):
+        if math.isclose(expected, got, rel_tol=0, abs_tol=tolerance * max(1.0, abs(expected))):
+            return None
+    elif isinstance(expected, dict) and isinstance(got, dict) and expected.keys() == got.keys():
+        return _first(disagreement(expected[key], got[key], tolerance, f"{path}.{key}") for key in expected)
+    elif isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
+        pairs = enumerate(zip(expected, got, strict=True))
+        return _first(disagreement(want, have, tolerance, f"{path}[{index}]") for index, (want, have) in pairs)
+    elif type(expected) is type(got) and expected == got:
+        return None
+    place = f"{path.lstrip('.')}: " if path else ""
+    return f"{place}expected {expected!r}, got {got!r}, tolerance {tolerance:g}"
+
+
+def replay(url: str, examples: Iterable[Example]) -> int:
+    """Ask `url` every golden example; return how many there were.
+
+    Raises GateFailed that names each example whose answer is not the recorded one.
+    """
+    problems: list[Problem] = []
+    asked = 0
+    for example in examples:
+        asked += 1
+        try:
+            difference = disagreement(example.answer, answer(url, example), example.tolerance)
+        except GateFailed as error:
+            problems.extend(error.problems)
+            continue
+        if difference:
+            problems.append(Problem(f"golden example {asked}, POST {example.path}", difference))
+    if problems:
+        raise GateFailed.of(problems)
+    return asked
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _first(clauses: Iterable[str | None]) -> str | None:
+    return next((clause for clause in clauses if clause), None)
