@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
     import pulumi
 
 DEFAULT_TOLERANCE = 1e-6
+WORKLOAD_NAME_LENGTH = 24
+READY_TIMEOUT = 120.0
+"""Seconds that a release may take until `/readyz` answers 200, unless the environment says otherwise."""
 
 
 class Frozen(BaseModel):
@@ -63,6 +69,19 @@ class ReleaseRef(Frozen):
         return self.id[:12]
 
 
+def workload_name(bento: str, stack: str) -> str:
+    """The name of what runs: `<bento>-<stack>`, shortened with a digest when it would be too long.
+
+    At most 24 lowercase letters, digits and hyphens: Pulumi adds eight of its own, and a load balancer on AWS may
+    have 32 (Elastic Load Balancing API reference, CreateLoadBalancer).
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", f"{bento}-{stack}".lower()).strip("-")
+    if len(name) <= WORKLOAD_NAME_LENGTH:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return f"{name[: WORKLOAD_NAME_LENGTH - 7].rstrip('-')}-{digest}"
+
+
 @dataclass(frozen=True)
 class Workload:
     """What runs. All that a target may know: it never learns which environment it serves."""
@@ -73,8 +92,13 @@ class Workload:
     """Every release that is kept, newest first."""
     traffic: Mapping[str, int]
     """Percent of the requests by release id; the values add up to 100."""
+    archives: Mapping[str, Path]
+    """The sealed zip of each kept release by id; a file may be missing on this machine once it has been uploaded."""
+    home: Path
+    """The folder of this machine in which a local deployment keeps what it runs."""
     scale: Scale = field(default_factory=Scale)
     variables: Mapping[str, str] = field(default_factory=dict)
+    ready_timeout: float = READY_TIMEOUT
 
     @property
     def serving(self) -> tuple[ReleaseRef, ...]:
@@ -100,6 +124,7 @@ class Deployment:
     target: Target
     scale: Scale
     variables: Mapping[str, str]
+    ready_timeout: float = READY_TIMEOUT
 
     @property
     def stack(self) -> str:
@@ -113,3 +138,5 @@ class Environment:
 
     name: str
     deployments: tuple[Deployment, ...]
+    secrets_provider: str = "passphrase"
+    """Any of Pulumi's: passphrase, awskms://…, gcpkms://…, azurekeyvault://…, hashivault://…"""

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,11 @@ class EngineMissing(EngineError):
 
 class StackLocked(EngineError):
     """Somebody else is changing the stack."""
+
+    def __init__(self, where: str, fault: str, remedy: str = "", holder: Any = None) -> None:
+        super().__init__(where, fault, remedy)
+        self.holder = holder
+        """Who holds the lock (engine.locks.Holder), if that is known."""
 
 
 class UpdateFailed(EngineError):

@@ -12,12 +12,10 @@ from typing import Any
 
 import httpx
 
-from .deployment import Example
+from .deployment import READY_TIMEOUT, Example
 from .errors import GateFailed, Problem
 
 READY_PATH = "/readyz"
-READY_TIMEOUT = 120.0
-"""Seconds that a release may take until it is ready, unless the caller says otherwise: models load slowly."""
 ANSWER_TIMEOUT = 30.0
 """Seconds that one golden example may take."""
 _POLL = 0.1

@@ -1,0 +1,56 @@
+"""The command line: words to API calls. The only place that prints and picks exit codes.
+
+0 for success; 1 with a sentence and a remedy; 2 for wrong usage; 130 after Ctrl-C. `plan` answers 0 for no
+change, 1 for changes and 2 for an error. Data goes to stdout, talk to stderr. A traceback is a defect of ours.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import click
+
+from ..errors import BentoshipError
+from . import commands
+from .printer import complain
+
+OF_THE_MACHINE = {
+    errno.ENOSPC: "the disk is full; free some space and run the same command again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
+    errno.EROFS: "the file system can't be written to; work in a folder that can",
+    errno.EACCES: "permission denied; work in a folder that is yours",
+    errno.EMFILE: "too many open files; raise the limit with `ulimit -n`",
+}
+"""Faults of the machine, whatever was being done; what they interrupt can be run again."""
+
+
+def main() -> None:
+    """Run the command that the arguments name, and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command."""
+    failed = 2 if arguments[:1] == ["plan"] else 1
+    try:
+        code = commands.bentoship.main(args=arguments, prog_name="bentoship", standalone_mode=False)
+    except BentoshipError as error:
+        complain(error)
+        return failed
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; the same command carries on from here", err=True)
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            raise
+        complain(BentoshipError(str(error.filename or "this machine"), OF_THE_MACHINE[error.errno]))
+        return failed
+    return code if isinstance(code, int) else 0

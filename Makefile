@@ -1,0 +1,55 @@
+# What people type. Every target sets up what it needs; nothing is installed outside .venv and the user's cache.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+ENVIRONMENT ?= dev
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+.PHONY: up setup engine model test check check-style format bench docs clean
+
+up: engine model ## from a fresh clone to a model that answers over HTTP
+	@$(BIN)/bentoship up $(ENVIRONMENT)
+
+setup: $(VENV)/installed ## the virtual environment, exactly as uv.lock says
+
+$(VENV)/installed: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "bentoship needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d; name another one: make PYTHON=python3.12" % v)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv sync --quiet --frozen --compile-bytecode --python $(BIN)/python --extra sample
+	@touch $@
+
+engine: setup ## Pulumi's command line: found, or installed once for this machine
+	@$(BIN)/python -m bentoship.engine
+
+model: models/salary.joblib
+
+models/salary.joblib: $(VENV)/installed models/train.py models/hiring.csv
+	@$(BIN)/python models/train.py
+
+test: engine model ## every test; says what was skipped and why
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: check-style ## what to run before a commit: style, types, imports, quick tests; under a minute
+	@$(BIN)/python -m pytest -q -m "not slow" -n 2
+
+check-style: setup
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: setup
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+bench: engine model ## how long things take on this machine
+	@$(BIN)/python bench/bench.py
+
+docs: setup ## write the generated pages again
+	@$(BIN)/python docs/generate.py
+
+clean: ## stop what runs, then remove what was made
+	@test ! -x $(BIN)/bentoship || $(BIN)/bentoship destroy $(ENVIRONMENT) --yes
+	@rm -rf $(VENV) .bentoship models/*.joblib .pytest_cache .mypy_cache .ruff_cache

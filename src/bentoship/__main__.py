@@ -1,0 +1,5 @@
+"""`python -m bentoship` is `bentoship`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,94 @@
+"""The verbs as functions: what the command line does, with values instead of words.
+
+Every function takes the folder of the project (by default the current one, or the nearest above it that has a
+bentofile.yaml), says nothing, and raises BentoshipError when anything fails, with the problems of every deployment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import BentoshipError, Problem
+from .ledger import Entry
+from .operations.destroy import Destroyed
+from .operations.destroy import destroy as _destroy
+from .operations.invoke import invoke as _invoke
+from .operations.plan import Plan
+from .operations.plan import plan as _plan
+from .operations.status import Status
+from .operations.status import history as _history
+from .operations.status import status as _status
+from .operations.up import Up
+from .operations.up import up as _up
+from .project import Project
+from .release import Release
+from .release import build as _build
+from .release import verify as _verify
+
+Value = TypeVar("Value")
+
+
+def build(*, project: Path | None = None, relock: bool = False) -> Release:
+    """Seal the service of the project into a release; the same inputs give the same bytes and so the same id."""
+    return _build(Project.find(project).root, relock=relock)
+
+
+def verify(file: Path) -> Release:
+    """Recompute everything about a sealed release; ReleaseTampered names what was touched."""
+    return _verify(file)
+
+
+def up(environment: str, *, only: str | None = None, project: Path | None = None, relock: bool = False) -> Up:
+    """Seal the service and make it live in `environment`, or in its deployment `only`."""
+    done = _up(Project.find(project), environment, only=only, relock=relock)
+    _all_or_raise(done.deployments)
+    return done
+
+
+def plan(environment: str, *, only: str | None = None, project: Path | None = None) -> Plan:
+    """What `up` would change."""
+    planned = _plan(Project.find(project), environment, only=only)
+    _all_or_raise(planned.deployments)
+    return planned
+
+
+def status(environment: str, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Status]:
+    """What is deployed, by deployment, and whether it answers."""
+    return _all_or_raise(_status(Project.find(project), environment, only=only))
+
+
+def history(
+    environment: str, *, only: str | None = None, project: Path | None = None
+) -> Mapping[str, tuple[Entry, ...]]:
+    """Every attempt to deploy, by deployment, newest first."""
+    return _all_or_raise(_history(Project.find(project), environment, only=only))
+
+
+def invoke(
+    environment: str,
+    body: str | None = None,
+    *,
+    path: str | None = None,
+    only: str | None = None,
+    project: Path | None = None,
+) -> Any:
+    """The JSON answer of a deployment to `body` (JSON text) at `path`; by default to its first golden example."""
+    return _invoke(Project.find(project), environment, body=body, path=path, only=only)
+
+
+def destroy(environment: str, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Destroyed]:
+    """Remove the deployments of an environment, and what they remember."""
+    return _all_or_raise(_destroy(Project.find(project), environment, only=only))
+
+
+def _all_or_raise(found: Mapping[str, Value | BentoshipError]) -> dict[str, Value]:
+    failed = {name: value for name, value in found.items() if isinstance(value, BentoshipError)}
+    if failed:
+        raise BentoshipError.of(
+            Problem(f"{name}: {problem.where}", problem.fault, problem.remedy)
+            for name, error in failed.items()
+            for problem in error.problems
+        )
+    return {name: value for name, value in found.items() if not isinstance(value, BentoshipError)}

@@ -1,0 +1,349 @@
+"""Every verb of the command line. What a verb does lies in operations/; imports wait until a verb needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .. import _version
+from ..errors import BentoshipError
+from . import printer
+
+if TYPE_CHECKING:
+    from ..engine.events import Step
+    from ..project import Project
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _project() -> Project:
+    from ..project import Project  # noqa: PLC0415
+
+    folder: Path | None = click.get_current_context().find_root().params["folder"]
+    return Project.find(folder)
+
+
+def _json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")(command)
+
+
+def _only_option(command: Command) -> Command:
+    return click.option("--only", metavar="DEPLOYMENT", help="One deployment of the environment.")(command)
+
+
+def _yes_option(command: Command) -> Command:
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(command)
+
+
+ENVIRONMENT = click.argument("environment", metavar="ENVIRONMENT")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(_version.__version__, prog_name="bentoship")
+@click.option(
+    "-C", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Work in this folder's project."
+)
+def bentoship(folder: Path | None) -> None:  # noqa: ARG001 - read by _project
+    """Seal a BentoML service into one release and put that same release anywhere."""
+
+
+@bentoship.command()
+@click.option("--relock", is_flag=True, help="Renew bentofile.lock first.")
+@_json_option
+def build(relock: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Seal the service into a release; print its id."""
+    from .. import release  # noqa: PLC0415
+
+    with printer.Progress() as progress:
+        sealed = release.build(_project().root, relock=relock, tell=progress.tell)
+    fits = dict(sealed.fits)
+    if as_json:
+        names = ("id", "path", "bytes", "files", "python")
+        printer.data({name: getattr(sealed, name) for name in names} | {"fits": fits})
+        return
+    for target, reason in fits.items():
+        if reason is not True:
+            progress.tell(f"not for {target}: {reason}")
+    click.echo(sealed.id)
+
+
+@bentoship.command()
+@ENVIRONMENT
+@_only_option
+@_json_option
+def plan(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Show what `up` would change. Exits 0 for nothing, 1 for changes, 2 for an error."""
+    from ..operations import plan as operation  # noqa: PLC0415
+
+    with printer.Progress() as progress:
+        planned = operation.plan(_project(), environment, only=only, tell=progress.tell)
+    if as_json:
+        rows = _rows(planned.deployments, _planned)
+        printer.data({"environment": environment, "changed": planned.changed, "deployments": rows})
+    else:
+        _print_plan(planned.deployments)
+    failed = _complain(planned.deployments)
+    return 2 if failed else int(planned.changed)
+
+
+@bentoship.command()
+@ENVIRONMENT
+@_only_option
+@click.option("--relock", is_flag=True, help="Renew bentofile.lock first.")
+@_json_option
+def up(environment: str, only: str | None, relock: bool, as_json: bool) -> int:  # noqa: FBT001
+    """Seal the service and make it live: beside the old release, through the gate, then the pointer."""
+    from ..operations import up as operation  # noqa: PLC0415
+
+    with printer.Progress() as progress:
+        done = operation.up(_project(), environment, only=only, relock=relock, tell=progress.tell, watch=progress.watch)
+    if as_json:
+        printer.data({"environment": environment, "deployments": _rows(done.deployments, _deployed)})
+    else:
+        _print_up(done, progress)
+    return _complain(done.deployments)
+
+
+@bentoship.command()
+@ENVIRONMENT
+@_only_option
+@_json_option
+def status(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Show what is deployed, and whether it answers."""
+    from ..operations import status as operation  # noqa: PLC0415
+
+    found = operation.status(_project(), environment, only=only)
+    if as_json:
+        printer.data({"environment": environment, "deployments": _rows(found, vars)})
+        return _complain(found)
+    rows = [
+        (each.name, each.target, each.url or "-", printer.short(each.release), "ready" if each.ready else "not ready")
+        for each in found.values()
+        if not isinstance(each, BentoshipError)
+    ]
+    printer.table(("deployment", "target", "url", "release", "state"), rows)
+    return _complain(found)
+
+
+@bentoship.command()
+@ENVIRONMENT
+@_only_option
+@_json_option
+def history(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Show every attempt to deploy, newest first."""
+    from ..operations import status as operation  # noqa: PLC0415
+
+    found = operation.history(_project(), environment, only=only)
+    entries = {name: value for name, value in found.items() if not isinstance(value, BentoshipError)}
+    if as_json:
+        rows = [{"name": name, "history": value} for name, value in entries.items()]
+        printer.data({"environment": environment, "deployments": rows})
+        return _complain(found)
+    lines = [
+        (name, entry.at, printer.short(entry.release), entry.result, entry.by, entry.reason.partition("\n")[0])
+        for name, value in entries.items()
+        for entry in value
+    ]
+    printer.table(("deployment", "at", "release", "result", "by", "reason"), lines)
+    return _complain(found)
+
+
+@bentoship.command(name="open")
+@ENVIRONMENT
+@_only_option
+def open_(environment: str, only: str | None) -> None:
+    """Open the URL of a deployment in a browser, and print it."""
+    from ..operations.invoke import one  # noqa: PLC0415
+
+    found = one(_project(), environment, only=only, tell=lambda _: None)
+    if found.url is None:
+        raise BentoshipError(found.deployment.stack, "is not up", f"`bentoship up {environment}`")
+    click.echo(found.url)
+    click.launch(found.url)
+
+
+@bentoship.command()
+@ENVIRONMENT
+@_only_option
+@click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
+@click.option("-n", "--tail", type=click.IntRange(min=0), default=100, show_default=True, help="The last N lines.")
+@click.option("--since", metavar="DURATION", help="Not older than this: 90s, 5m, 2h, 1d.")
+@click.option("--search", metavar="REGEX", help="Only lines that match.")
+def logs(environment: str, only: str | None, follow: bool, tail: int, since: str | None, search: str | None) -> None:  # noqa: FBT001
+    """Show what the releases of a deployment have written."""
+    from ..operations import logs as operation  # noqa: PLC0415
+
+    lines = operation.logs(_project(), environment, only=only, follow=follow, tail=tail, since=since, search=search)
+    for line in lines:
+        click.echo(line)
+
+
+@bentoship.command()
+@ENVIRONMENT
+@click.argument("body", required=False)
+@click.option("--path", metavar="ROUTE", help="Route of the endpoint; by default that of the first golden example.")
+@_only_option
+def invoke(environment: str, body: str | None, path: str | None, only: str | None) -> None:
+    """Ask a deployment: BODY as JSON, or its first golden example."""
+    from ..operations import invoke as operation  # noqa: PLC0415
+
+    printer.data(operation.invoke(_project(), environment, body=body, path=path, only=only))
+
+
+@bentoship.command()
+@ENVIRONMENT
+@_only_option
+@_yes_option
+@_json_option
+def destroy(environment: str, only: str | None, yes: bool, as_json: bool) -> int:  # noqa: FBT001
+    """Remove the deployments of an environment."""
+    from .. import environments  # noqa: PLC0415
+    from ..operations import destroy as operation  # noqa: PLC0415
+    from ..operations.stacks import chosen  # noqa: PLC0415
+
+    project = _project()
+    going = [deployment.stack for deployment in chosen(environments.load(project, environment), only)]
+    if not yes:
+        _ask_for_the_name(environment, going)
+    with printer.Progress() as progress:
+        done = operation.destroy(project, environment, only=only, tell=progress.tell, watch=progress.watch)
+    if as_json:
+        printer.data({"environment": environment, "deployments": _rows(done, _destroyed)})
+    return _complain(done)
+
+
+@bentoship.command()
+@_json_option
+def doctor(as_json: bool) -> int:  # noqa: FBT001
+    """Tell what is here, what is missing and how to get it."""
+    from .. import doctor as checks  # noqa: PLC0415
+
+    findings = checks.run(click.get_current_context().find_root().params["folder"])
+    if as_json:
+        printer.data([vars(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark, colour = {"ok": ("✓", "green"), "warning": ("!", "yellow")}.get(finding.state, ("×", "red"))
+            remedy = f"\n    {finding.remedy}" if finding.remedy else ""
+            click.echo(f"{click.style(mark, fg=colour)} {finding.check}: {finding.message}{remedy}")
+    return int(any(finding.state == "missing" for finding in findings))
+
+
+@bentoship.command()
+@_json_option
+def targets(as_json: bool) -> None:  # noqa: FBT001
+    """List where deployments can go, and what each place must be told."""
+    from ..operations.targets import describe  # noqa: PLC0415
+
+    found = describe(_project())
+    if as_json:
+        printer.data(found)
+        return
+    for target in found:
+        click.echo(f"{click.style(target['name'], bold=True)}: {target['meaning']}")
+        for field in target["fields"]:
+            default = "required" if field["required"] else f"default {field['default']}"
+            click.echo(f"    {field['name']}: {field['meaning']} ({default})")
+
+
+@bentoship.command()
+@ENVIRONMENT
+@_json_option
+def config(environment: str, as_json: bool) -> None:  # noqa: FBT001
+    """Show the merged configuration of an environment, and which file said each value."""
+    from .. import environments  # noqa: PLC0415
+
+    found = environments.settings(_project(), environment)
+    if as_json:
+        printer.data([vars(setting) for setting in found])
+        return
+    printer.table(("setting", "value", "said by"), [(each.path, str(each.value), each.source) for each in found])
+
+
+@bentoship.group()
+def release() -> None:
+    """Look at sealed releases."""
+
+
+@release.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_json_option
+def verify(file: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Recompute everything about a sealed release; name what was touched."""
+    from .. import release as releases  # noqa: PLC0415
+
+    found = releases.verify(file)
+    if as_json:
+        printer.data({"id": found.id, "path": found.path, "files": found.files, "bytes": found.bytes, "intact": True})
+    else:
+        click.echo(f"{found.id}: intact, {found.files} files, {found.bytes} bytes")
+
+
+def _rows(found: Mapping[str, Any], row: Callable[[Any], Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, **printer.as_error(value)} if isinstance(value, BentoshipError) else dict(row(value))
+        for name, value in found.items()
+    ]
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {"operation": step.operation, "type": step.type, "name": step.name, "properties": list(step.diffs)}
+
+
+def _planned(planned: Any) -> dict[str, Any]:
+    return {**vars(planned), "changes": [_step(step) for step in planned.changes]}
+
+
+def _deployed(deployed: Any) -> dict[str, Any]:
+    names = ("name", "target", "stack", "url", "release", "gate")
+    return {name: getattr(deployed, name) for name in names}
+
+
+def _destroyed(destroyed: Any) -> dict[str, Any]:
+    return {**vars(destroyed), "removed": [_step(step) for step in destroyed.removed]}
+
+
+def _complain(found: Mapping[str, Any]) -> int:
+    failed = [(name, value) for name, value in found.items() if isinstance(value, BentoshipError)]
+    for name, error in failed:
+        printer.complain(error, name)
+    return int(bool(failed))
+
+
+def _print_plan(found: Mapping[str, Any]) -> None:
+    for planned in found.values():
+        if isinstance(planned, BentoshipError):
+            continue
+        move = f"release {printer.short(planned.live)} -> {printer.short(planned.release)}"
+        click.echo(f"{planned.stack}: {move if planned.live != planned.release else 'no new release'}")
+        for step in planned.changes:
+            click.echo(f"  {printer.step_line(step)}")
+        if not planned.changes:
+            click.echo("  nothing changes")
+
+
+def _print_up(done: Any, progress: printer.Progress) -> None:
+    from ..operations.curl import curl_line  # noqa: PLC0415
+
+    for deployed in done.deployments.values():
+        if isinstance(deployed, BentoshipError):
+            continue
+        changed = "is live" if deployed.changes else "was live already; nothing changed"
+        examples = deployed.gate["examples"]
+        progress.tell(
+            f"{deployed.stack}: release {printer.short(deployed.release)} {changed} ({deployed.seconds:.1f} s)"
+        )
+        progress.tell(f"  gate passed: ready, {examples} golden examples answered as sealed")
+        progress.tell(f"  try it:  {curl_line(deployed.url, done.release.examples)}")
+        click.echo(deployed.url)
+
+
+def _ask_for_the_name(environment: str, stacks: list[str]) -> None:
+    click.echo(f"This removes {', '.join(stacks)}.", err=True)
+    if not printer.is_interactive():
+        raise BentoshipError(f"destroy {environment}", "there is nobody to ask", "add --yes if you mean it")
+    if click.prompt("Type the environment's name to go on", err=True) != environment:
+        raise BentoshipError(f"destroy {environment}", "the name was not typed; nothing was removed")

@@ -1,0 +1,115 @@
+"""The one printer: data to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+if TYPE_CHECKING:
+    from ..engine.events import Event, Step
+    from ..errors import BentoshipError
+
+SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±", "create-replacement": "+", "delete-replaced": "-"}
+COLOURS = {"+": "green", "~": "yellow", "-": "red", "±": "yellow"}
+HEARTBEAT = 10.0
+"""Seconds of silence after which a long step says that it still runs."""
+
+
+def data(value: Any) -> None:
+    """Print `value` as one JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_encode))
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under headings on stdout, in columns as wide as they need to be."""
+    lines = [tuple(headings), *map(tuple, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    for number, line in enumerate(lines):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        click.echo(click.style(text, bold=True) if number == 0 else text)
+
+
+def complain(error: BentoshipError, name: str = "") -> None:
+    """Print every problem of `error` on stderr, one a line."""
+    for problem in error.problems:
+        prefix = click.style("error: ", fg="red", bold=True)
+        click.echo(f"{prefix}{name + ': ' if name else ''}{problem}", err=True)
+
+
+def step_line(step: Step) -> str:
+    """One resource, and what is done to it."""
+    sign = SIGNS.get(step.operation, "·")
+    what = f" ({', '.join(step.diffs)})" if step.diffs else ""
+    return f"{click.style(sign, fg=COLOURS.get(sign))} {step.type.removeprefix('bentoship:')} {step.name}{what}"
+
+
+class Progress:
+    """Says on stderr what goes on, and from time to time what a long step is waiting for, and for how long."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[str, str], tuple[str, float]] = {}
+        self._lock, self._ended, self._last = threading.Lock(), threading.Event(), time.monotonic()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._heartbeat, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def tell(self, sentence: str) -> None:
+        """Say a sentence."""
+        with self._lock:
+            self._last = time.monotonic()
+            click.echo(sentence, err=True)
+
+    def watch(self, name: str, event: Event) -> None:
+        """Take what the engine of the deployment `name` says, and pass on what matters."""
+        step = event.step
+        if step is None or step.is_stack or step.operation in ("same", "refresh", "read"):
+            return
+        if not step.done:
+            self._running[name, step.urn] = (step_line(step), time.monotonic())
+            return
+        _, begin = self._running.pop((name, step.urn), ("", time.monotonic()))
+        self.tell(f"{name}: {step_line(step)}  {time.monotonic() - begin:.1f} s")
+
+    def _heartbeat(self) -> None:
+        while not self._ended.wait(1):
+            if time.monotonic() - self._last < HEARTBEAT:
+                continue
+            for (name, _), (line, begin) in list(self._running.items()):
+                self.tell(f"{name}: still at {line}  {time.monotonic() - begin:.0f} s")
+            self._last = time.monotonic()
+
+
+def short(release: str | None) -> str:
+    """A release as a person reads it."""
+    return release[:12] if release else "-"
+
+
+def as_error(error: BentoshipError) -> dict[str, Any]:
+    """An error as data."""
+    return {"error": [str(problem) for problem in error.problems]}
+
+
+def is_interactive() -> bool:
+    """Whether there is somebody who can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _encode(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    return str(value)

@@ -1,0 +1,29 @@
+"""bentofile.lock: whether it is there, and agrees with bentofile.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..project import Project
+from ..release import bentofile
+from ..release.lock import NAME, _changes, _recorded, wanted_requirements
+from .finding import Finding
+
+_REMEDY = "the next `bentoship build` does it; commit the file"
+
+
+def check(project: Project | None) -> Iterator[Finding]:
+    """What locking would change; nothing where bentofile.yaml can't be read, which another check tells."""
+    described = bentofile.read(project.root, []) if project else None
+    if described is None:
+        return
+    path = described.folder / NAME
+    if not path.is_file():
+        yield Finding("lock", "warning", f"{NAME} is not here yet", _REMEDY)
+        return
+    wanted = wanted_requirements(described.requirements)
+    changes = tuple(_changes(_recorded(path.read_text(encoding="utf-8")), wanted))
+    if changes:
+        yield Finding("lock", "warning", f"{NAME} will be renewed: {'; '.join(changes)}", _REMEDY)
+    else:
+        yield Finding("lock", "ok", f"{NAME} agrees with bentofile.yaml")

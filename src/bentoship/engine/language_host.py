@@ -1,0 +1,98 @@
+"""The Python language host for a Pulumi command line that was built from its Go module.
+
+Pulumi's own installer brings `pulumi-language-python`; the Go module of the command line does not contain it.
+The engine starts this one in its place, speaks the same protocol (pulumirpc.LanguageRuntime), and notices no
+difference: the program runs in this process, with this interpreter and its packages.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pulumi
+from google.protobuf import empty_pb2
+from pulumi.automation._server import LanguageServer  # the Automation API's own implementation of Run
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
+
+MAX_MESSAGE = 400 * 1024 * 1024
+"""Bytes; what Pulumi's own SDKs allow (sdk/python/lib/pulumi/runtime/_grpc_settings.py)."""
+
+
+class PythonLanguageHost(LanguageServer):
+    """Runs `__main__.py` of the project's folder when the engine asks for it."""
+
+    def __init__(self, engine_address: str) -> None:
+        super().__init__(lambda: None)
+        self._engine_address = engine_address
+
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - names of the protocol
+        return language_pb2.LanguageHandshakeResponse()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        from importlib.metadata import version  # noqa: PLC0415 - asked for once
+
+        return plugin_pb2.PluginInfo(version=version("pulumi"))
+
+    def GetProgramDependencies(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return language_pb2.GetProgramDependenciesResponse()
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return empty_pb2.Empty()
+
+    def Run(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Run the program once, for a preview or for an update."""
+        os.chdir(request.pwd)
+        folder = Path(request.info.program_directory or request.pwd)
+        entry = folder / (request.info.entry_point or ".")
+        sys.argv = [str(entry), *request.args]
+        sys.path.insert(0, str(folder))
+
+        def program() -> None:
+            runpy.run_path(str(entry), run_name="__main__")
+
+        self.program = program
+        # The inherited method reads the address of the engine from the first argument.
+        arguments = language_pb2.RunRequest()
+        arguments.CopyFrom(request)
+        del arguments.args[:]
+        arguments.args.append(self._engine_address)
+        try:
+            return super().Run(arguments, context)  # type: ignore[no-untyped-call]
+        except pulumi.RunError as error:
+            return language_pb2.RunResponse(error=str(error))
+
+
+def _end_with_parent(ended: threading.Event) -> None:
+    parent = os.getppid()
+    while not ended.wait(1):
+        if os.getppid() != parent:  # an engine that was killed can't tell us
+            ended.set()
+
+
+def main() -> None:
+    """Serve until the engine ends us. The first line on stdout is the port, as the protocol asks."""
+    engine_address = next(word for word in reversed(sys.argv[1:]) if not word.startswith("-"))
+    options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=options)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(PythonLanguageHost(engine_address), server)
+    ended = threading.Event()
+    # The engine interrupts its whole process group at the end of every operation; that is no error.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    threading.Thread(target=_end_with_parent, args=(ended,), daemon=True).start()
+    print(server.add_insecure_port("127.0.0.1:0"), flush=True)  # noqa: T201 - the protocol
+    server.start()
+    ended.wait()
+    server.stop(grace=0.5).wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""One Pulumi stack, driven through the command line.
+
+Why not the Automation API: its `up` starts the command line five times (select, config, up, outputs twice,
+history), and importing it costs half a second. `pulumi up --json` streams the same engine events, the stack's
+outputs among them, in one call; docs/design.md has the figures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import EngineError, StackLocked, UpdateFailed
+from . import locks
+from .events import Event, Step, read_event
+from .install import PYTHON, CommandLine
+
+NO_STACK = "no stack named"
+OnEvent = Callable[[Event], None]
+
+_running: set[subprocess.Popen[str]] = set()
+"""The engines that this process has started and that have not ended."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an operation of the engine came to."""
+
+    changes: Mapping[str, int]
+    """Number of resources by what was done to them: create, update, delete, replace, same."""
+    steps: tuple[Step, ...]
+    """The resources that changed, or would change."""
+    outputs: Mapping[str, Any]
+    seconds: float
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was changed, or would be."""
+        return any(step.operation not in ("same", "refresh", "read") for step in self.steps)
+
+
+@dataclass
+class _Run:
+    """What has been seen of a running operation so far."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    changes: Mapping[str, int] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        if event.step is not None and event.step.is_stack and event.step.done:
+            self.outputs = event.step.outputs
+        if event.step is not None and not event.step.is_stack and event.step.operation != "refresh":
+            self.steps[event.step.urn] = event.step
+        if event.changes is not None:
+            self.changes = event.changes
+        if event.error:
+            self.errors.append(event.error)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack of the Pulumi project in `folder`."""
+
+    name: str
+    folder: Path
+    command_line: CommandLine
+    environment: Mapping[str, str]
+    """Environment variables for the engine, beyond our own."""
+    secrets_provider: str = "passphrase"
+
+    def outputs(self) -> Mapping[str, Any] | None:
+        """The outputs of the last update; None when the stack doesn't exist."""
+        done = self._ask("stack", "output", "--json", "--stack", self.name)
+        if done.returncode == 0:
+            found: Mapping[str, Any] = json.loads(done.stdout)
+            return found
+        if NO_STACK in done.stderr:
+            return None
+        raise self._error(done.stderr)
+
+    def create(self) -> None:
+        """Create the stack, empty."""
+        self._forget_salt()
+        done = self._ask("stack", "init", self.name, "--no-select", "--secrets-provider", self.secrets_provider)
+        if done.returncode and "already exists" not in done.stderr:
+            raise self._error(done.stderr)
+
+    def remove(self) -> None:
+        """Forget the stack, which must be empty by now."""
+        done = self._ask("stack", "rm", self.name, "--yes", "--preserve-config")
+        if done.returncode and NO_STACK not in done.stderr:
+            raise self._error(done.stderr)
+        self._settings_file.unlink(missing_ok=True)
+
+    def unlock(self) -> None:
+        """Take the lock away from a holder that is gone."""
+        self._ask("cancel", "--yes", "--stack", self.name)
+
+    def configure(self, values: Mapping[str, str]) -> None:
+        """Say `values` as the stack's configuration; the file is written whole or not at all."""
+        unfinished = self._settings_file.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(self._configured(values), encoding="utf-8")
+        unfinished.replace(self._settings_file)
+
+    def preview(self, values: Mapping[str, str], on_event: OnEvent = lambda _: None) -> Outcome:
+        """What an update would do if `values` were the configuration; changes nothing, not even that file."""
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as settings:
+            settings.write(self._configured(values))
+            settings.flush()
+            return self._operate("preview", ["--refresh", "--config-file", settings.name], on_event)
+
+    def up(self, on_event: OnEvent = lambda _: None) -> Outcome:
+        """Look at what is there, then make it what the program says. UpdateFailed when that can't be finished."""
+        return self._operate("up", ["--yes", "--skip-preview", "--refresh"], on_event)
+
+    def destroy(self, on_event: OnEvent = lambda _: None) -> Outcome:
+        """Remove every resource of the stack."""
+        return self._operate("destroy", ["--yes", "--skip-preview", "--refresh"], on_event)
+
+    @property
+    def _settings_file(self) -> Path:
+        return self.folder / f"Pulumi.{self.name}.yaml"
+
+    def _forget_salt(self) -> None:
+        """Drop the salt of a stack of this name whose state is gone: a new stack gets a new one.
+
+        Unless it still encrypts something: then the engine's complaint about the passphrase is the right answer.
+        """
+        if not self._settings_file.exists():
+            return
+        text = self._settings_file.read_text(encoding="utf-8")
+        if "secure:" not in text:
+            settings = yaml.safe_load(text) or {}
+            settings.pop("encryptionsalt", None)
+            self._settings_file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    def _configured(self, values: Mapping[str, str]) -> str:
+        settings: dict[str, Any] = {}
+        if self._settings_file.exists():
+            settings = yaml.safe_load(self._settings_file.read_text(encoding="utf-8")) or {}
+        config = dict(settings.get("config") or {}) | {f"bentoship:{key}": value for key, value in values.items()}
+        return yaml.safe_dump({**settings, "config": config}, sort_keys=True)
+
+    def _environment(self) -> dict[str, str]:
+        ours = {
+            "BENTOSHIP_PYTHON": PYTHON,
+            "BENTOSHIP_PID": str(os.getpid()),
+            "PATH": os.pathsep.join([str(self.command_line.path.parent), str(Path(PYTHON).parent), os.environ["PATH"]]),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+        }
+        return {**os.environ, **ours, **self.environment}
+
+    def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(self.command_line.path), "--non-interactive", "--color", "never", *words]
+        return subprocess.run(  # noqa: PLW1510 - the caller looks at the code
+            command, cwd=self.folder, env=self._environment(), capture_output=True, text=True
+        )
+
+    def _operate(self, verb: str, options: list[str], on_event: OnEvent) -> Outcome:
+        begin = time.monotonic()
+        command = [str(self.command_line.path), "--non-interactive", "--color", "never", verb, "--json"]
+        run, complaints = _Run(), list[str]()
+        with subprocess.Popen(
+            [*command, "--stack", self.name, *options],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for us: `interrupt_all` passes it on once, so that the engine ends well
+        ) as process:
+            _running.add(process)
+            collector = threading.Thread(target=lambda: complaints.extend(process.stderr or ()), daemon=True)
+            collector.start()
+            for event in filter(None, map(read_event, process.stdout or ())):
+                run.take(event)
+                on_event(event)
+            collector.join()
+        _running.discard(process)
+        if process.returncode:
+            raise self._failure(verb, run, "".join(complaints))
+        return Outcome(run.changes, tuple(run.steps.values()), run.outputs, time.monotonic() - begin)
+
+    def _failure(self, verb: str, run: _Run, complaint: str) -> EngineError:
+        if run.errors:
+            return UpdateFailed(self.name, "\n".join(dict.fromkeys(run.errors)))
+        return self._error(complaint, verb)
+
+    def _error(self, complaint: str, verb: str = "") -> EngineError:
+        if holder := locks.holder(complaint):
+            return StackLocked(
+                self.name,
+                f"is being changed by {holder.who} since {holder.since}",
+                f"wait for it; if that process is gone for good: `pulumi -C infra cancel -s {self.name}`",
+                holder,
+            )
+        sentence = " ".join(complaint.split()).removeprefix("error: ") or "the engine ended without a word"
+        return EngineError(f"pulumi {verb} {self.name}".replace("  ", " "), sentence)
+
+
+def interrupt_all() -> None:
+    """Ask every running engine to end the step it is at, write its state and release its lock."""
+    for process in tuple(_running):
+        process.send_signal(signal.SIGINT)

@@ -1,0 +1,82 @@
+"""The ledger: which releases a deployment has had, which one is live, and how that came to be.
+
+It lives in the stack's own outputs, so that a fresh clone on another machine forgets nothing. A command reads it,
+computes the next one and hands it to the program as stack configuration. All of it is values; nothing here has
+an effect.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ValidationError
+
+from .deployment import Frozen, ReleaseRef
+from .errors import EngineError
+
+KEPT_RELEASES = 10
+"""How many releases are kept for rollback."""
+KEPT_ENTRIES = 200
+"""How many entries of the history are kept; a stack's state is read and written whole by every command."""
+
+
+class Entry(Frozen):
+    """One attempt to make a release live."""
+
+    release: str
+    """Id of the release."""
+    at: str
+    """When it began, ISO 8601 in UTC."""
+    by: str
+    """Who did it, user@host."""
+    source: str = "build"
+    """Where the release came from."""
+    result: Literal["live", "failed"] = "live"
+    reason: str = ""
+    """Why it failed, if it did."""
+    versions: dict[str, str] = {}
+    """What took part: bentoship, pulumi, python."""
+
+
+class Ledger(Frozen):
+    """Entries, newest first, and the releases that they name."""
+
+    entries: tuple[Entry, ...] = ()
+    releases: tuple[ReleaseRef, ...] = ()
+    """Releases that were live at some time and are kept, the live one first, then by age."""
+
+    @classmethod
+    def read(cls, text: str | None) -> Ledger:
+        """The ledger in a stack's output; an empty one where there is none yet."""
+        if not text:
+            return cls()
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise EngineError(
+                "the stack's output `ledger`",
+                f"can't be read by this version of bentoship ({error.error_count()} mismatches)",
+                "use the version that wrote it, or a later one",
+            ) from error
+
+    def write(self) -> str:
+        """The text that `read` reads; the same ledger gives the same text."""
+        return self.model_dump_json()
+
+    @property
+    def live(self) -> ReleaseRef | None:
+        """The release that gets the traffic."""
+        return self.releases[0] if self.releases else None
+
+    def deploy(self, release: ReleaseRef, entry: Entry) -> Ledger:
+        """The ledger once `release` is live."""
+        others = tuple(kept for kept in self.releases if kept.id != release.id)
+        return Ledger(entries=self._with(entry), releases=(release, *others)[:KEPT_RELEASES])
+
+    def fail(self, entry: Entry, reason: str) -> Ledger:
+        """The ledger after an attempt that failed: what was live is live still."""
+        failed = entry.model_copy(update={"result": "failed", "reason": reason})
+        return Ledger(entries=self._with(failed), releases=self.releases)
+
+    def _with(self, entry: Entry) -> tuple[Entry, ...]:
+        return (entry, *self.entries)[:KEPT_ENTRIES]

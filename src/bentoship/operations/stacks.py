@@ -1,0 +1,125 @@
+"""From a deployment to its Pulumi stack, and many of them at once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from typing import TypeVar
+
+import psutil
+
+from ..deployment import Deployment, Environment
+from ..engine import locks
+from ..engine.install import CommandLine
+from ..engine.stack import Stack, interrupt_all
+from ..errors import BentoshipError, InvalidConfiguration, StackLocked
+from ..project import Project
+
+Result = TypeVar("Result")
+Tell = Callable[[str], None]
+
+PARALLEL = 8
+"""Engines at once; each takes about 150 MB with its provider and its program."""
+
+
+def stack_of(project: Project, environment: Environment, deployment: Deployment, engine: CommandLine) -> Stack:
+    """The Pulumi stack of a deployment."""
+    if not (project.infra / "Pulumi.yaml").is_file():
+        raise InvalidConfiguration(
+            str(project.infra), "has no Pulumi.yaml", "copy the folder infra/ of bentoship's own project"
+        )
+    return Stack(deployment.stack, project.infra, engine, project.engine_environment(), environment.secrets_provider)
+
+
+def chosen(environment: Environment, only: str | None) -> Sequence[Deployment]:
+    """The deployments that a command is about: all of them, or the one named `only`."""
+    if only is None:
+        return environment.deployments
+    found = [deployment for deployment in environment.deployments if deployment.name == only]
+    if not found:
+        known = ", ".join(deployment.name for deployment in environment.deployments)
+        raise InvalidConfiguration(
+            f"environments/{environment.name}.yaml", f"has no deployment {only!r}", f"there are: {known}"
+        )
+    return found
+
+
+def each(
+    deployments: Sequence[Deployment], act: Callable[[Deployment], Result], tell: Tell
+) -> dict[str, Result | BentoshipError]:
+    """What `act` came to for every deployment, by name, all at once; one that fails does not stop the others.
+
+    An interrupt is passed on to the engines, which end what they are at and release their locks; it is raised
+    again when they have.
+    """
+    with ThreadPoolExecutor(max_workers=min(PARALLEL, max(1, len(deployments)))) as pool:
+        futures: dict[str, Future[Result | BentoshipError]] = {
+            deployment.name: pool.submit(_caught, act, deployment) for deployment in deployments
+        }
+        interrupted = _await_all(list(futures.values()), tell)
+        if interrupted:
+            raise KeyboardInterrupt
+    return {name: future.result() for name, future in futures.items()}
+
+
+def with_lock(stack: Stack, act: Callable[[], Result], tell: Tell) -> Result:
+    """Act; when the stack is locked by a process that is gone, or that lost its bentoship, take the lock over.
+
+    Raises StackLocked when somebody is really at work.
+    """
+    try:
+        return act()
+    except StackLocked as error:
+        if error.holder is None or not _is_abandoned(error.holder):
+            raise
+        tell(f"{stack.name}: taking over the lock of {error.holder.who}, which was killed")
+        _end(error.holder.pid)
+        stack.unlock()
+        return act()
+
+
+def _await_all(futures: list[Future[Result]], tell: Tell) -> bool:
+    interrupted = False
+    while True:
+        try:
+            wait_for(futures)
+            return interrupted
+        except KeyboardInterrupt:
+            interrupted = True
+            tell("interrupted; the engine ends the step it is at (a second Ctrl-C does not wait for it)")
+            interrupt_all()
+
+
+def _caught(act: Callable[[Deployment], Result], deployment: Deployment) -> Result | BentoshipError:
+    try:
+        return act(deployment)
+    except BentoshipError as error:
+        return error
+
+
+def _is_abandoned(holder: locks.Holder) -> bool:
+    """Whether the engine that holds the lock is gone, or was started by a bentoship that is gone."""
+    if holder.is_gone:
+        return True
+    if not holder.is_here:
+        return False
+    try:
+        parent = psutil.Process(holder.pid).environ().get("BENTOSHIP_PID", "")
+    except psutil.Error:
+        return False
+    return parent.isdigit() and not psutil.pid_exists(int(parent))
+
+
+def _end(pid: int, grace: float = 15) -> None:
+    """End an engine that lost its bentoship: first as Ctrl-C would, so that it writes its state."""
+    try:
+        process = psutil.Process(pid)
+        process.send_signal(signal.SIGINT)
+        process.wait(grace)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(grace)

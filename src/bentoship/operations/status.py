@@ -1,0 +1,102 @@
+"""status and history: what is deployed, whether it answers, and how it came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from .. import environments
+from ..deployment import Deployment
+from ..engine import install
+from ..errors import BentoshipError
+from ..gate import READY_PATH
+from ..ledger import Entry, Ledger
+from ..project import Project
+from .stacks import Tell, chosen, each, stack_of
+
+RELEASE_HEADER = "x-bentoship-release"
+
+
+@dataclass(frozen=True)
+class Status:
+    """One deployment as it is now."""
+
+    name: str
+    target: str
+    stack: str
+    url: str | None
+    """None when the deployment is not up."""
+    release: str | None
+    """Id of the release that the ledger calls live."""
+    ready: bool
+    """Whether the URL answers 200 on `/readyz`."""
+    answered_by: str | None
+    """First twelve digits of the release that answered, as it says itself."""
+    deployed_at: str | None
+    deployed_by: str | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the stack of a deployment remembers."""
+
+    deployment: Deployment
+    url: str | None
+    ledger: Ledger
+
+
+def known(
+    project: Project, name: str, *, only: str | None = None, tell: Tell = lambda _: None
+) -> Mapping[str, Known | BentoshipError]:
+    """What the stacks of an environment remember, by deployment; changes nothing and creates nothing."""
+    environment = environments.load(project, name)
+    engine = install.ensure(tell)
+
+    def act(deployment: Deployment) -> Known:
+        outputs = stack_of(project, environment, deployment, engine).outputs() or {}
+        return Known(deployment, outputs.get("url"), Ledger.read(outputs.get("ledger")))
+
+    return each(chosen(environment, only), act, tell)
+
+
+def status(
+    project: Project, name: str, *, only: str | None = None, tell: Tell = lambda _: None
+) -> Mapping[str, Status | BentoshipError]:
+    """The deployments of an environment as they are now."""
+    found = known(project, name, only=only, tell=tell)
+    return {key: value if isinstance(value, BentoshipError) else _status(value) for key, value in found.items()}
+
+
+def history(
+    project: Project, name: str, *, only: str | None = None, tell: Tell = lambda _: None
+) -> Mapping[str, tuple[Entry, ...] | BentoshipError]:
+    """Every attempt to deploy to an environment, newest first."""
+    found = known(project, name, only=only, tell=tell)
+    return {key: value if isinstance(value, BentoshipError) else value.ledger.entries for key, value in found.items()}
+
+
+def _status(found: Known) -> Status:
+    live = found.ledger.live
+    latest = next((entry for entry in found.ledger.entries if live and entry.release == live.id), None)
+    ready, answered_by = _ask(found.url) if found.url else (False, None)
+    return Status(
+        found.deployment.name,
+        found.deployment.target_name,
+        found.deployment.stack,
+        found.url,
+        live.id if live else None,
+        ready,
+        answered_by,
+        latest.at if latest else None,
+        latest.by if latest else None,
+    )
+
+
+def _ask(url: str) -> tuple[bool, str | None]:
+    try:
+        answer = httpx.get(f"{url}{READY_PATH}", timeout=5, trust_env=False)
+    except httpx.HTTPError:
+        return False, None
+    return answer.status_code == httpx.codes.OK, answer.headers.get(RELEASE_HEADER)

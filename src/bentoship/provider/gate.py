@@ -1,0 +1,53 @@
+"""bentoship:index:Gate — a release is ready and answers as it did when it was sealed, or the update fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import ClassVar
+
+from .. import gate
+from ..deployment import Example, Frozen
+from .kinds import Kind
+from .server import Properties
+
+
+class GateInputs(Frozen):
+    """What a gate is told."""
+
+    release: str
+    url: str
+    examples: str
+    """The golden examples as a JSON array: one string, so that no number changes on its way through the engine."""
+    ready_timeout: float
+
+
+class Gate(Kind[GateInputs]):
+    """Waits for `/readyz`, replays the golden examples, remembers that both were well.
+
+    It is a resource, and not a hook, because a hook that failed is forgotten by the next update, while a resource
+    that could not be created is tried again. It is keyed by the release: the same release is gated once.
+    """
+
+    inputs = GateInputs
+    outputs = ("passed", "asked", "ready_seconds")
+    replace_on: ClassVar[frozenset[str]] = frozenset({"release"})
+    # A serving process that was restarted may have another private address; it is still the release that passed.
+    ignore: ClassVar[frozenset[str]] = frozenset({"url", "ready_timeout"})
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+
+    def create(self, inputs: GateInputs) -> tuple[str, Properties]:
+        """Raise GateFailed, or answer how many golden examples were asked and how long readiness took."""
+        waited = gate.wait_until_ready(inputs.url, inputs.ready_timeout, stopped=self._why_stopped)
+        examples = [Example.model_validate(item) for item in json.loads(inputs.examples)]
+        asked = gate.replay(inputs.url, examples)
+        return f"gate-{inputs.release[:12]}", {"passed": True, "asked": asked, "ready_seconds": round(waited, 3)}
+
+    def cancel(self) -> None:
+        """Stop waiting for readiness."""
+        self._cancelled.set()
+
+    def _why_stopped(self) -> str | None:
+        return "the gate was cancelled" if self._cancelled.is_set() else None

@@ -1,0 +1,112 @@
+"""bentoship:local:* — sealed releases running on this machine behind one stable URL.
+
+Router    the stable URL: one supervisor process, which outlives the command that started it
+Service   one release, running beside the others on a private address
+Traffic   the pointer: which release answers, in percent
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from ..deployment import Frozen
+from ..host.control import Supervisor
+from ..release.unpack import unpack
+from .kinds import Kind
+from .server import Properties
+
+
+class RouterInputs(Frozen):
+    """What a router is told."""
+
+    directory: str
+    """Where the supervisor keeps its state, its logs and the unpacked releases; absolute."""
+    port: int
+    host: str = "127.0.0.1"
+
+
+class Router(Kind[RouterInputs]):
+    """The stable URL of a deployment."""
+
+    inputs = RouterInputs
+    outputs = ("url",)
+    replace_on: ClassVar[frozenset[str]] = frozenset({"directory"})
+
+    def create(self, inputs: RouterInputs) -> tuple[str, Properties]:
+        """Start the supervisor, or adopt the one that runs and move it there; HostError when the port is taken."""
+        url = Supervisor(Path(inputs.directory)).ensure(inputs.port, inputs.host)
+        return inputs.directory, {"url": url}
+
+    def read(self, inputs: RouterInputs, outputs: Properties) -> Properties | None:
+        """Gone when the supervisor doesn't answer."""
+        return outputs if Supervisor(Path(inputs.directory)).status() else None
+
+    def delete(self, inputs: RouterInputs) -> None:
+        """Stop the supervisor and whatever it still runs."""
+        Supervisor(Path(inputs.directory)).shut_down()
+
+
+class ServiceInputs(Frozen):
+    """What a service is told."""
+
+    router: str
+    """Id of the router that it runs behind."""
+    directory: str
+    release: str
+    archive: str
+    """Absolute path of the sealed release."""
+    variables: dict[str, str] = {}
+    ready_timeout: float = 120
+
+
+class Service(Kind[ServiceInputs]):
+    """One release, unpacked and running; it gets no traffic by being there."""
+
+    inputs = ServiceInputs
+    outputs = ("url",)
+    replace_on: ClassVar[frozenset[str]] = frozenset({"router", "directory", "release"})
+    ignore: ClassVar[frozenset[str]] = frozenset({"archive", "ready_timeout"})
+
+    def create(self, inputs: ServiceInputs) -> tuple[str, Properties]:
+        """Check the bytes, unpack them, start them, wait for `/readyz`; HostError with the last log lines."""
+        directory = Path(inputs.directory)
+        unpacked = unpack(Path(inputs.archive), directory / "releases")
+        url = Supervisor(directory).start(inputs.release, unpacked, inputs.variables, inputs.ready_timeout)
+        return f"{inputs.router}/{inputs.release[:12]}", {"url": url}
+
+    def read(self, inputs: ServiceInputs, outputs: Properties) -> Properties | None:
+        """Gone when the supervisor doesn't run it."""
+        status = Supervisor(Path(inputs.directory)).status()
+        running = {release.id for release in status.releases} if status else set()
+        return outputs if inputs.release in running else None
+
+    def delete(self, inputs: ServiceInputs) -> None:
+        """Let the requests in flight finish, then stop it."""
+        Supervisor(Path(inputs.directory)).stop(inputs.release)
+
+
+class TrafficInputs(Frozen):
+    """What the pointer is told."""
+
+    router: str
+    directory: str
+    percent: dict[str, int]
+    """Percent of the requests by release id."""
+
+
+class Traffic(Kind[TrafficInputs]):
+    """Which release answers. Moving it is one step between two requests."""
+
+    inputs = TrafficInputs
+    replace_on: ClassVar[frozenset[str]] = frozenset({"router", "directory"})
+
+    def create(self, inputs: TrafficInputs) -> tuple[str, Properties]:
+        """Point the router."""
+        Supervisor(Path(inputs.directory)).route(inputs.percent)
+        return f"{inputs.router}/traffic", {}
+
+    def read(self, inputs: TrafficInputs, outputs: Properties) -> Properties | None:
+        """Where the router points, whoever pointed it there."""
+        status = Supervisor(Path(inputs.directory)).status()
+        return {**outputs, "percent": dict(status.traffic)} if status else None

@@ -1,0 +1,183 @@
+"""Pulumi's provider protocol over gRPC, so that a provider is a few functions from values to values.
+
+What the engine asks of us, and when, is in docs/design.md, "How the engine talks to a provider".
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent import futures
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from ..errors import BentoshipError, Problem
+from .properties import from_struct, has_unknown, to_struct
+
+MAX_MESSAGE = 400 * 1024 * 1024
+"""Bytes; what Pulumi's own SDKs allow."""
+
+Properties = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What an update would do: the properties that differ, and those of them that force a replacement."""
+
+    changed: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    delete_first: bool = False
+    """Delete the old resource before the new one is made, because both can't exist at once."""
+
+
+class Provider(Protocol):
+    """What a provider must be able to do. Errors that the user can mend are BentoshipErrors."""
+
+    package: str
+    version: str
+
+    def configure(self, variables: Properties) -> None:
+        """Take the provider's own configuration, once, before anything else."""
+
+    def check(self, token: str, name: str, inputs: Properties) -> tuple[Properties, list[Problem]]:
+        """The inputs completed, and what is wrong with them; `where` of a problem is the property's path."""
+
+    def diff(self, token: str, old: Properties, new: Properties) -> Difference:
+        """What would change if `new` were asked for where `old` is."""
+
+    def preview(self, token: str, inputs: Properties) -> Properties:
+        """The outputs as far as they are known before the resource is made."""
+
+    def create(self, token: str, name: str, inputs: Properties) -> tuple[str, Properties]:
+        """Make the resource; its id and its outputs."""
+
+    def read(self, token: str, identity: str, inputs: Properties, outputs: Properties) -> Properties | None:
+        """The outputs as they are now; None when the resource is gone."""
+
+    def update(self, token: str, identity: str, old: Properties, new: Properties) -> Properties:
+        """Change the resource in place; its outputs."""
+
+    def delete(self, token: str, identity: str, outputs: Properties) -> None:
+        """Remove the resource; removing what is gone already is no error."""
+
+    def cancel(self) -> None:
+        """The operation is being cancelled: what waits should stop waiting."""
+
+
+class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
+    """Translates; decides nothing. Method names are those of the protocol."""
+
+    def __init__(self, provider: Provider, ended: threading.Event) -> None:
+        self._provider, self._ended = provider, ended
+
+    def Attach(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return plugin_pb2.PluginInfo(version=self._provider.version)
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return provider_pb2.DiffResponse()
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        _answer(context, lambda: self._provider.configure(from_struct(request.args)))
+        return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
+
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        inputs, problems = _answer(
+            context, lambda: self._provider.check(request.type, request.name, from_struct(request.news))
+        )
+        failures = [provider_pb2.CheckFailure(property=p.where, reason=_sentence(p)) for p in problems]
+        return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
+
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+        old, new = from_struct(request.old_inputs), from_struct(request.news)
+        found = _answer(context, lambda: self._provider.diff(request.type, old, new))
+        some = provider_pb2.DiffResponse.DIFF_SOME if found.changed else provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(
+            changes=some, diffs=found.changed, replaces=found.replaced, deleteBeforeReplace=found.delete_first
+        )
+
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        inputs = from_struct(request.properties)
+        if request.preview or has_unknown(dict(inputs)):
+            outputs = _answer(context, lambda: self._provider.preview(request.type, inputs))
+            return provider_pb2.CreateResponse(properties=to_struct(outputs))
+        identity, outputs = _answer(context, lambda: self._provider.create(request.type, request.name, inputs))
+        return provider_pb2.CreateResponse(id=identity, properties=to_struct(outputs))
+
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        inputs, outputs = from_struct(request.inputs), from_struct(request.properties)
+        now = _answer(context, lambda: self._provider.read(request.type, request.id, inputs, outputs))
+        if now is None:
+            return provider_pb2.ReadResponse()
+        drifted = {key: now.get(key, value) for key, value in inputs.items()}
+        return provider_pb2.ReadResponse(id=request.id, properties=to_struct(now), inputs=to_struct(drifted))
+
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        old, new = from_struct(request.olds), from_struct(request.news)
+        if request.preview or has_unknown(dict(new)):
+            outputs = _answer(context, lambda: self._provider.preview(request.type, new))
+        else:
+            outputs = _answer(context, lambda: self._provider.update(request.type, request.id, old, new))
+        return provider_pb2.UpdateResponse(properties=to_struct(outputs))
+
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        _answer(context, lambda: self._provider.delete(request.type, request.id, from_struct(request.properties)))
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        self._provider.cancel()
+        return empty_pb2.Empty()
+
+
+def serve(provider: Provider) -> None:
+    """Serve `provider` until the engine ends us. The first line on stdout is the port, as the protocol asks."""
+    options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=32), options=options)
+    ended = threading.Event()
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Servicer(provider, ended), server)
+    # The engine interrupts us when it is done with us. A Ctrl-C is its own to handle: it puts every provider into
+    # a process group of its own, and cancels what runs through Cancel.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    end_with_parent(ended)
+    print(server.add_insecure_port("127.0.0.1:0"), flush=True)  # noqa: T201 - the protocol
+    server.start()
+    ended.wait()
+    server.stop(grace=0.5).wait()
+
+
+def end_with_parent(ended: threading.Event) -> None:
+    """Set `ended` when the process that started this one is gone: an engine that was killed can't tell us."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while not ended.wait(1):
+            if os.getppid() != parent:
+                ended.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _sentence(problem: Problem) -> str:
+    return f"{problem.fault}; {problem.remedy}" if problem.remedy else problem.fault
+
+
+def _answer(context: Any, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except BentoshipError as error:
+        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+    except Exception:  # noqa: BLE001 - a defect of ours: the engine shows the traceback, the process lives on
+        context.abort(grpc.StatusCode.INTERNAL, traceback.format_exc())

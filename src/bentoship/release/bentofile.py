@@ -1,0 +1,209 @@
+"""What the user says to pack: `bentofile.yaml`, read for the few keys that a release needs.
+
+All other keys are BentoML's own business. Which files `include` and `exclude` mean is decided as BentoML decides
+it (docs.bentoml.com, "Bento build options"): patterns of .gitignore, and `.bentoignore` files on top.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+from packaging.requirements import InvalidRequirement, Requirement
+from pathspec import PathSpec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import InvalidConfiguration, Problem
+
+NAME = "bentofile.yaml"
+_IGNORE_FILE = ".bentoignore"
+_NEVER = frozenset({".git", ".venv", "venv", "__pycache__", ".bentoship"})
+_DEFAULT_SERVICE = "service.py"
+
+
+class Python(BaseModel):
+    """The keys of `python:` that say what to install, and from where."""
+
+    model_config = ConfigDict(frozen=True)
+
+    packages: tuple[str, ...] = ()
+    requirements_txt: str | None = None
+    index_url: str | None = None
+    extra_index_url: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+
+
+class Bentofile(BaseModel):
+    """The keys of bentofile.yaml that a release needs; `content` is the whole of it, as it was written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    service: str = ""
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    python: Python = Python()
+    content: dict[str, Any] = Field(default_factory=dict, exclude=True)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project that can be built: its bentofile, the files to pack, and the packages that it asks for."""
+
+    folder: Path
+    bentofile: Bentofile
+    files: tuple[str, ...]
+    """Names relative to `folder`, with forward slashes, sorted."""
+    requirements: tuple[Requirement, ...]
+
+    @property
+    def index_arguments(self) -> list[str]:
+        """The arguments that make uv look where `python:` says that the packages are."""
+        python = self.bentofile.python
+        index = ["--default-index", python.index_url] if python.index_url else []
+        extra = [word for url in python.extra_index_url for word in ("--index", url)]
+        links = [word for place in python.find_links for word in ("--find-links", self._place(place))]
+        return [*index, *extra, *links]
+
+    def _place(self, place: str) -> str:
+        return place if "://" in place else str(self.folder / place)
+
+
+def read(folder: Path, problems: list[Problem]) -> Project | None:
+    """The project in `folder`; adds to `problems` all that stands against building it, None when it can't be read."""
+    bentofile = _bentofile(folder, problems)
+    if bentofile is None:
+        return None
+    requirements = tuple(_requirements(folder, bentofile.python, problems))
+    walked = tuple(_walk(folder))
+    files = tuple(sorted(_included(folder, walked, bentofile)))
+    problems.extend(_service_problems(folder, bentofile, files))
+    problems.extend(_include_problems(folder, walked, bentofile))
+    return Project(folder, bentofile, files, requirements)
+
+
+def _bentofile(folder: Path, problems: list[Problem]) -> Bentofile | None:
+    path = folder / NAME
+    try:
+        return _parsed(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        here = "is not here" if folder.is_dir() else "can't be read: there is no such folder"
+        problems.append(Problem(str(path), here, "run this where service.py is, and write a bentofile.yaml beside it"))
+    except yaml.YAMLError as error:
+        problems.append(Problem(NAME, f"is not valid YAML: {_yaml_fault(error)}"))
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(Problem(NAME, f"can't be read: {error}"))
+    except InvalidConfiguration as error:
+        problems.extend(error.problems)
+    except ValidationError as error:
+        problems.extend(_pydantic_problems(error))
+    return None
+
+
+def _parsed(content: Any) -> Bentofile:
+    if not isinstance(content, dict):
+        raise InvalidConfiguration(NAME, "must be a mapping of keys to values")
+    return Bentofile.model_validate({**_without_empty(content), "content": content})
+
+
+def _without_empty(content: dict[str, Any]) -> dict[str, Any]:
+    """`include:` with nothing after it means the same as no `include` at all, to BentoML as to us."""
+    return {key: value for key, value in content.items() if value is not None}
+
+
+def _yaml_fault(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error)
+
+
+def _pydantic_problems(error: ValidationError) -> Iterator[Problem]:
+    for fault in error.errors():
+        key = ".".join(map(str, fault["loc"]))
+        yield Problem(f"{NAME}: {key}", f"{fault['msg']}, not {fault['input']!r}")
+
+
+def _requirements(folder: Path, python: Python, problems: list[Problem]) -> Iterator[Requirement]:
+    for where, text in _requirement_lines(folder, python, problems):
+        try:
+            yield Requirement(text)
+        except InvalidRequirement as error:
+            fault = f"{text!r} is not a requirement ({str(error).splitlines()[0]})"
+            problems.append(Problem(where, fault, "write a name and a version, such as scikit-learn==1.9.1"))
+
+
+def _requirement_lines(folder: Path, python: Python, problems: list[Problem]) -> Iterator[tuple[str, str]]:
+    if python.requirements_txt is None:
+        yield from ((f"{NAME}: python.packages[{index}]", text) for index, text in enumerate(python.packages))
+        return
+    try:
+        lines = (folder / python.requirements_txt).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(
+            Problem(f"{NAME}: python.requirements_txt", f"{python.requirements_txt} can't be read: {error}")
+        )
+        return
+    for number, line in enumerate(lines, start=1):
+        text = line.split(" #")[0].strip()
+        if text and not text.startswith("#"):
+            yield f"{python.requirements_txt}:{number}", text
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(set(folders) - _NEVER)
+        yield from ((Path(root) / name).relative_to(folder).as_posix() for name in files)
+
+
+def _included(folder: Path, walked: Sequence[str], bentofile: Bentofile) -> Iterator[str]:
+    include, exclude = _patterns(bentofile.include), _patterns((*bentofile.exclude, ".DS_Store"))
+    ignored = [(PurePosixPath(path).parent, _ignore_file(folder / path)) for path in walked if _is_ignore_file(path)]
+    for path in walked:
+        if include.match_file(path) and not exclude.match_file(path):
+            inside = ((parent, spec) for parent, spec in ignored if PurePosixPath(path).is_relative_to(parent))
+            if not any(spec.match_file(PurePosixPath(path).relative_to(parent)) for parent, spec in inside):
+                yield path
+
+
+def _patterns(lines: Sequence[str]) -> PathSpec[Any]:
+    return PathSpec.from_lines("gitignore", lines)
+
+
+def _is_ignore_file(path: str) -> bool:
+    return PurePosixPath(path).name == _IGNORE_FILE
+
+
+def _ignore_file(path: Path) -> PathSpec[Any]:
+    return _patterns(path.read_text(encoding="utf-8").splitlines())
+
+
+def _service_problems(folder: Path, bentofile: Bentofile, files: Sequence[str]) -> Iterator[Problem]:
+    module = bentofile.service.partition(":")[0] or _DEFAULT_SERVICE
+    candidates = tuple(_module_files(module))
+    found = next((name for name in candidates if (folder / name).is_file()), None)
+    if found is None:
+        where = f"{NAME}: service" if bentofile.service else str(folder / _DEFAULT_SERVICE)
+        fault = f"{module!r} is not in this project (looked for {', '.join(candidates)})"
+        yield Problem(where, fault, "name the module with your service, such as service:Salary")
+    elif found not in files:
+        yield Problem(f"{NAME}: include", f"leaves out {found}, which holds the service", f'add "{found}"')
+
+
+def _module_files(module: str) -> Iterator[str]:
+    if module.endswith(".py"):
+        yield PurePosixPath(module).as_posix()
+        return
+    path = module.replace(".", "/")
+    yield from (f"{path}.py", f"{path}/__init__.py", f"src/{path}.py", f"src/{path}/__init__.py")
+
+
+def _include_problems(folder: Path, walked: Sequence[str], bentofile: Bentofile) -> Iterator[Problem]:
+    for pattern in bentofile.include:
+        if pattern.startswith(("!", "#")) or any(map(_patterns([pattern]).match_file, walked)):
+            continue
+        trainable = (folder / "models" / "train.py").is_file() and not pattern.endswith(".py")
+        remedy = "train the model: `python models/train.py`" if trainable else "write the name of a file that is here"
+        yield Problem(f"{NAME}: include", f"{pattern!r} matches no file", remedy)

@@ -1,0 +1,45 @@
+"""This machine: the sealed release itself, under a supervisor, behind one stable URL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from ..deployment import Target, Workload
+
+if TYPE_CHECKING:
+    import pulumi
+
+
+class Local(Target):
+    """The release runs on this machine, from the same bytes that a cloud would get.
+
+    A new release starts beside the old one, passes the gate, gets the traffic, and the old one drains.
+    """
+
+    port: int = Field(default=3000, ge=1, le=65535, description="port of the stable URL")
+    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 lets the network in")
+
+    def provision(self, workload: Workload) -> pulumi.Output[str]:
+        """A router; for each release with traffic a service and its gate; then the pointer."""
+        import pulumi  # noqa: PLC0415 - the fields must be readable without the engine's SDK
+
+        from ..provider.resources import Gate, Router, Service, Traffic  # noqa: PLC0415
+
+        directory = workload.home
+        router = Router("router", directory, self.port, self.host)
+        gates: list[pulumi.Resource] = []
+        for release in workload.serving:
+            service = Service(
+                f"service-{release.short}",
+                router,
+                directory,
+                release,
+                workload.archives[release.id],
+                workload.variables,
+                workload.ready_timeout,
+            )
+            gates.append(Gate(f"gate-{release.short}", release, service.url, workload.ready_timeout))
+        traffic = Traffic("traffic", router, directory, workload.traffic, opts=pulumi.ResourceOptions(depends_on=gates))
+        return pulumi.Output.all(router.url, traffic.id).apply(lambda known: str(known[0]))

@@ -1,0 +1,178 @@
+"""What passes through the router, and how it divides requests."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import time
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from bentoship.host.router import Split
+
+A = "a" * 64
+MEGABYTES = 10
+
+
+@pytest.fixture
+def routed(supervisor, url, release):
+    supervisor.start(A, release, {"ANSWER": "a"}, 20)
+    supervisor.route({A: 100})
+    return url
+
+
+def connect(url):
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=20)
+
+
+def test_split_spreads_a_canary_evenly():
+    split = Split()
+    names = [split.next({"old": 75, "new": 25}) for _ in range(8)]
+    assert names == ["old", "old", "new", "old"] * 2
+
+
+def test_split_of_nothing_is_nobody():
+    assert Split().next({}) is None
+
+
+def test_ten_megabytes_go_up_and_down_unchanged(routed):
+    body = os.urandom(MEGABYTES * 1024 * 1024)
+    answer = httpx.post(f"{routed}/echo", content=body, timeout=30)
+    assert answer.content == body
+    assert answer.headers["X-Echo-Length"] == str(len(body))
+
+
+def test_a_chunked_body_stays_chunked(routed):
+    answer = httpx.post(f"{routed}/echo", content=iter([b"one ", b"two ", b"three"]))
+    assert answer.text == "one two three"
+    assert answer.headers["X-Echo-Length"] == "chunked"
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+
+
+def test_a_body_streams_through_before_it_is_whole(routed):
+    with connect(routed) as client:
+        client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        seen = b""
+        while b"first" not in seen:
+            seen += client.recv(4096)
+        client.sendall(b"6\r\nsecond\r\n0\r\n\r\n")
+        while b"second" not in seen:
+            seen += client.recv(4096)
+    assert seen.startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_compressed_body_is_left_alone(routed):
+    answer = httpx.post(f"{routed}/echo", content=b"not really gzip", headers={"Content-Encoding": "deflate"})
+    assert answer.status_code == 400 or answer.content == b"not really gzip"
+
+
+def test_head_tells_the_length_and_sends_nothing(routed):
+    connection = http.client.HTTPConnection(urlsplit(routed).netloc)
+    connection.request("HEAD", "/zeros?bytes=100000")
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Content-Length"], answer.read()) == (200, "100000", b"")
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == b"a"
+
+
+def test_an_error_of_the_release_is_passed_on(routed):
+    answer = httpx.get(f"{routed}/missing")
+    assert (answer.status_code, answer.text) == (404, "no such route\n")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/odd/a%2Fb%20c?x=%2F&y=a+b&empty=",
+        "/odd//double//slash/",
+        "/odd/./../odd?%C3%A9",
+        "/odd/%e4%bd%a0;v=1,2",
+        "/odd?a=1&a=2&b[]=~!*'()",
+    ],
+)
+def test_odd_targets_arrive_as_they_were_sent(routed, target):
+    with connect(routed) as client:
+        client.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert f'"target": "{target}"' in answer.read().decode()
+
+
+def test_headers_arrive_but_for_those_of_the_hop(routed):
+    sent = {"X-Own": "1", "Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "trailers", "Host": "salary.example"}
+    arrived = dict(httpx.get(f"{routed}/headers", headers=sent).json()["headers"])
+    assert arrived["X-Own"] == "1"
+    assert arrived["Host"] == "salary.example"
+    assert not {"X-Hop", "TE", "Connection"} & set(arrived)
+    assert arrived["X-Forwarded-For"] == "127.0.0.1"
+    assert arrived["X-Forwarded-Proto"] == "http"
+    assert arrived["X-Forwarded-Host"] == "salary.example"
+
+
+def test_who_asked_before_us_stays_in_the_line(routed):
+    sent = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    arrived = dict(httpx.get(f"{routed}/headers", headers=sent).json()["headers"])
+    assert arrived["X-Forwarded-For"] == "203.0.113.9, 127.0.0.1"
+    assert arrived["X-Forwarded-Proto"] == "https"
+
+
+def test_a_client_that_waits_to_be_invited_sends_its_body(routed):
+    with connect(routed) as client:
+        client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"body")
+        answer = b""
+        while not answer.endswith(b"0\r\n\r\n"):
+            answer += client.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"body" in answer
+
+
+def test_a_client_that_goes_away_leaves_nothing_in_flight(routed, supervisor):
+    with connect(routed) as client:
+        client.sendall(b"GET /slow?seconds=60 HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_for_in_flight(supervisor, 1)
+    wait_for_in_flight(supervisor, 0)
+    assert httpx.get(routed).text == "a"
+
+
+def test_an_answer_that_breaks_off_is_seen_to_be_broken(routed):
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{routed}/half")
+
+
+def test_a_request_whose_release_dies_is_answered_502(routed, supervisor):
+    with connect(routed) as client:
+        client.sendall(b"POST /slow?seconds=60 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        wait_for_in_flight(supervisor, 1)
+        os.kill(supervisor.status().releases[0].pid, signal.SIGKILL)
+        assert client.recv(100).startswith(b"HTTP/1.1 502 Bad Gateway")
+
+
+def test_what_is_no_http_is_answered_400_and_harms_nobody(routed):
+    with connect(routed) as client:
+        client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        assert b"400" in client.recv(100)
+    assert httpx.get(routed).text == "a"
+
+
+def test_an_old_client_gets_an_answer(routed):
+    with connect(routed) as client:
+        client.sendall(b"GET /zeros?bytes=100000 HTTP/1.0\r\n\r\n")
+        received = b""
+        while piece := client.recv(65536):
+            received += piece
+    assert received.startswith(b"HTTP/1.0 200 OK") or received.startswith(b"HTTP/1.1 200 OK")
+    assert received.endswith(bytes(100000))
+
+
+def wait_for_in_flight(supervisor, count):
+    deadline = time.monotonic() + 10
+    while supervisor.status().releases[0].in_flight != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from projects import bentofile, tiny
+
+from bentoship.release.bentofile import read
+
+
+def problems_of(folder) -> list[str]:
+    problems = []
+    read(folder, problems)
+    return [str(problem) for problem in problems]
+
+
+def files_of(folder) -> tuple[str, ...]:
+    problems = []
+    project = read(folder, problems)
+    assert not problems
+    return project.files
+
+
+def test_includes_what_the_patterns_say_and_never_what_is_not_ours(tmp_path) -> None:
+    extra = {
+        "bentofile.yaml": bentofile(include=["*.py", "data/", "factor.txt"], exclude=["data/*.tmp", "test_*.py"]),
+        "data/a.csv": "1",
+        "data/deep/b.csv": "1",
+        "data/c.tmp": "1",
+        "data/deep/.bentoignore": "*.secret\n",
+        "data/deep/d.secret": "1",
+        "other.txt": "1",
+        "test_it.py": "",
+        ".venv/lib/x.py": "",
+        ".bentoship/releases/y.py": "",
+        "__pycache__/z.py": "",
+    }
+    expected = ("data/a.csv", "data/deep/.bentoignore", "data/deep/b.csv", "factor.txt", "service.py")
+    assert files_of(tiny(tmp_path, extra)) == expected
+
+
+def test_no_include_is_everything(tmp_path) -> None:
+    files = files_of(tiny(tmp_path, {"bentofile.yaml": bentofile(include=None), "notes.md": "", ".git/HEAD": ""}))
+    assert set(files) == {
+        "bentofile.lock", "bentofile.yaml", "factor.txt", "models/examples.jsonl", "notes.md", "service.py",
+    }  # fmt: skip
+
+
+def test_an_untrained_model_is_named_with_the_command_that_trains_it(tmp_path) -> None:
+    changed = bentofile(include=["service.py", "factor.txt", "models/tiny.joblib"])
+    project = tiny(tmp_path, {"bentofile.yaml": changed, "models/train.py": ""})
+    (told,) = problems_of(project)
+    assert told == (
+        "bentofile.yaml: include: 'models/tiny.joblib' matches no file; train the model: `python models/train.py`"
+    )
+    (project / "models/train.py").unlink()
+    (told,) = problems_of(project)
+    assert "train.py" not in told
+
+
+def test_a_missing_service_is_named(tmp_path) -> None:
+    told = problems_of(tiny(tmp_path, {"service.py": None}))
+    assert any(line.startswith("bentofile.yaml: service: 'service' is not in this project") for line in told)
+
+
+def test_a_service_that_is_left_out_is_named(tmp_path) -> None:
+    (told,) = problems_of(tiny(tmp_path, {"bentofile.yaml": bentofile(include=["factor.txt"])}))
+    assert told == 'bentofile.yaml: include: leaves out service.py, which holds the service; add "service.py"'
+
+
+def test_bad_yaml_is_told_with_its_line(tmp_path) -> None:
+    (told,) = problems_of(tiny(tmp_path, {"bentofile.yaml": "service: x\ninclude: [\n"}))
+    assert told.startswith("bentofile.yaml: is not valid YAML: line 3")
+
+
+def test_a_list_is_no_bentofile(tmp_path) -> None:
+    (told,) = problems_of(tiny(tmp_path, {"bentofile.yaml": "- a\n"}))
+    assert told == "bentofile.yaml: must be a mapping of keys to values"
+
+
+def test_a_wrong_type_names_its_key(tmp_path) -> None:
+    (told,) = problems_of(tiny(tmp_path, {"bentofile.yaml": bentofile(include=7)}))
+    assert told.startswith("bentofile.yaml: include: ")
+    assert told.endswith("not 7")
+
+
+def test_requirements_come_from_a_file_too_and_each_wrong_line_is_named(tmp_path) -> None:
+    changed = bentofile(python={"requirements_txt": "requirements.txt"})
+    requirements = "# what we need\nbentoml==1.4.39\n\nscikit learn\n-r other.txt\nnumpy # arrays\n"
+    project = tiny(tmp_path, {"bentofile.yaml": changed, "requirements.txt": requirements})
+    told = problems_of(project)
+    assert [line.split(":")[1] for line in told] == ["4", "5"]
+    assert "scikit-learn==1.9.1" in told[0]
+
+
+def test_the_folder_itself_may_be_missing(tmp_path) -> None:
+    (told,) = problems_of(tmp_path / "nowhere")
+    assert "there is no such folder" in told

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import math
+import threading
+
+import pytest
+from fake_service import FakeService, as_json
+
+from bentoship import gate
+from bentoship.deployment import Example
+from bentoship.errors import GateFailed
+
+SALARY = Example(path="/predict", body={"years": 2}, answer={"salary": 52062.76112208})
+
+
+def test_a_release_that_is_ready_passes_at_once():
+    with FakeService() as service:
+        assert gate.wait_until_ready(service.url, 5) >= 0
+        assert service.probes == 1
+
+
+def test_a_release_that_still_loads_is_asked_again_until_it_is_ready():
+    with FakeService(ready=(503, 503, 200)) as service:
+        gate.wait_until_ready(service.url, 5)
+        assert service.probes == 3
+
+
+def test_a_release_that_never_gets_ready_is_told_with_what_it_answered():
+    with FakeService(ready=(503,)) as service, pytest.raises(GateFailed) as failure:
+        gate.wait_until_ready(service.url, 0.2)
+    (problem,) = failure.value.problems
+    assert problem.where == service.url
+    assert "/readyz answered 503" in problem.fault
+    assert "ready_timeout" in problem.remedy
+
+
+def test_nobody_there_is_told_as_such(unused_url):
+    with pytest.raises(GateFailed, match="ConnectError"):
+        gate.wait_until_ready(unused_url, 0.2)
+
+
+def test_a_process_that_has_ended_ends_the_wait(unused_url):
+    with pytest.raises(GateFailed, match="it ended with exit code 3"):
+        gate.wait_until_ready(unused_url, 60, stopped=lambda: "it ended with exit code 3")
+
+
+def test_examples_that_are_answered_as_recorded_are_counted():
+    with FakeService(reply=lambda _path, _body: as_json(SALARY.answer)) as service:
+        assert gate.replay(service.url, [SALARY, SALARY]) == 2
+        assert service.asked == [("/predict", {"years": 2})] * 2
+
+
+def test_every_wrong_answer_is_named_with_what_was_expected():
+    def reply(path, body):
+        return as_json({"salary": 99}) if body != {"years": 5} else as_json({"salary": 5})
+
+    examples = [SALARY, Example(body={"years": 5}, answer={"salary": 5}), Example(path="/other", body={}, answer=1)]
+    with FakeService(reply=reply) as service, pytest.raises(GateFailed) as failure:
+        gate.replay(service.url, examples)
+    first, second = failure.value.problems
+    assert first.where == "golden example 1, POST /predict"
+    assert first.fault == "salary: expected 52062.76112208, got 99, tolerance 1e-06"
+    assert second.where == "golden example 3, POST /other"
+    assert len(service.asked) == 3
+
+
+def test_an_error_of_the_service_fails_the_gate_with_its_words():
+    with FakeService(reply=lambda _path, _body: (500, b"no such column")) as service, pytest.raises(GateFailed) as failure:
+        gate.replay(service.url, [SALARY])
+    (problem,) = failure.value.problems
+    assert problem.where == f"{service.url}/predict"
+    assert problem.fault == "answered 500 to a golden example: no such column"
+
+
+def test_an_answer_that_is_not_json_fails_the_gate():
+    with FakeService(reply=lambda _path, _body: (200, b"<html>")) as service:
+        with pytest.raises(GateFailed, match="isn't JSON"):
+            gate.replay(service.url, [SALARY])
+
+
+def test_an_answer_that_comes_too_late_fails_the_gate():
+    may_answer = threading.Event()
+
+    def reply(_path, _body):
+        may_answer.wait(10)
+        return as_json(SALARY.answer)
+
+    with FakeService(reply=reply) as service:
+        with pytest.raises(GateFailed, match="ReadTimeout"):
+            gate.answer(service.url, SALARY, timeout=0.2)
+        may_answer.set()
+
+
+def test_nobody_there_fails_the_gate(unused_url):
+    with pytest.raises(GateFailed, match=r"no answer to a golden example \(ConnectError\)"):
+        gate.replay(unused_url, [SALARY])
+
+
+@pytest.mark.parametrize(
+    ("expected", "got"),
+    [
+        (52062.76112208, 52062.76112209),
+        (1000, 1000.0005),
+        (0, 0.0000005),
+        (1, 1.0),
+        (-1000.0, -1000.0009),
+        ({"a": [1.0, {"b": 2}]}, {"a": [1.0000001, {"b": 2}]}),
+        ([], []),
+        (None, None),
+        (True, True),
+        ("yes", "yes"),
+        (math.inf, math.inf),
+        (10**400, 10**400),
+    ],
+)
+def test_these_agree(expected, got):
+    assert gate.disagreement(expected, got, 1e-6) is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "where"),
+    [
+        (52062.76112208, 52063.0, "expected"),
+        (0, 0.000002, "expected"),
+        (1000, 1000.0011, "expected"),
+        (1, True, "expected"),
+        (True, 1, "expected"),
+        (1, "1", "expected"),
+        (None, 0, "expected"),
+        ("yes", "no", "expected"),
+        (math.nan, math.nan, "expected"),
+        (1.0, math.nan, "expected"),
+        (math.inf, 1.0, "expected"),
+        (10**400, 10**400 + 10**399, "expected"),
+        ([1, 2], [1, 2, 3], "expected"),
+        ({"a": 1}, {"a": 1, "b": 2}, "expected"),
+        ({"a": [0, {"b": 2}]}, {"a": [0, {"b": 3}]}, "a[1].b: expected 2, got 3"),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 5]], "[1][1]: expected 4, got 5"),
+    ],
+)
+def test_these_disagree_and_the_place_is_named(expected, got, where):
+    assert str(gate.disagreement(expected, got, 1e-6)).startswith(where)
+
+
+def test_a_tolerance_of_an_example_is_its_own():
+    loose = SALARY.model_copy(update={"tolerance": 0.01})
+    with FakeService(reply=lambda _path, _body: as_json({"salary": 52500})) as service:
+        assert gate.replay(service.url, [loose]) == 1
+        with pytest.raises(GateFailed):
+            gate.replay(service.url, [SALARY])
+
+
+def test_no_tolerance_means_equal():
+    assert gate.disagreement(0.1 + 0.2, 0.3, 0) is not None
+    assert gate.disagreement(0.3, 0.3, 0) is None
