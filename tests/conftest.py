@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import sample, tiny
 
 from bentoship.release import Release, build
+from projects import sample, tiny
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -104,6 +105,11 @@ class Workload:
     def serving(self) -> tuple[ReleaseRef, ...]:
         """The releases that get traffic, newest first."""
         return tuple(release for release in self.releases if self.traffic.get(release.id, 0) > 0)
+
+    def revision(self, release: ReleaseRef) -> str:
+        """A name for `release` as this workload configures it: its first twelve digits, and six for the variables."""
+        variables = json.dumps(dict(self.variables), sort_keys=True)
+        return f"{release.short}-{hashlib.sha256(variables.encode()).hexdigest()[:6]}"
 
 
 class Target(Frozen, ABC):

@@ -249,15 +249,15 @@ def _one_line(error: Exception) -> str:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML lets a key stand twice and keeps the last one; here that is a mistake."""
+    """A key is the word that was written, be it `no` or `1`; one that stands twice, which YAML allows, is a mistake."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: ARG002, FBT001, FBT002
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a single word", key.start_mark)
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        self.flatten_mapping(node)  # `<<: *other` brings in what another mapping says
+        return {key.value: self.construct_object(value, deep=True) for key, value in node.value}

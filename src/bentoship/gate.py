@@ -72,7 +72,7 @@ def disagreement(expected: Any, got: Any, tolerance: float, path: str = "") -> s
     Numbers agree within `tolerance` times the larger of 1 and the expected number; all else must be equal.
     """
     if _is_number(expected) and _is_number(got):
-        if math.isclose(expected, got, rel_tol=0, abs_tol=tolerance * max(1.0, abs(expected))):
+        if _is_close(expected, got, tolerance):
             return None
     elif isinstance(expected, dict) and isinstance(got, dict) and expected.keys() == got.keys():
         return _first(disagreement(expected[key], got[key], tolerance, f"{path}.{key}") for key in expected)
@@ -108,6 +108,13 @@ def replay(url: str, examples: Iterable[Example]) -> int:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_close(expected: float, got: float, tolerance: float) -> bool:
+    try:
+        return math.isclose(expected, got, rel_tol=0, abs_tol=tolerance * max(1.0, abs(expected)))
+    except OverflowError:  # a whole number beyond the range of floats, where no tolerance means anything
+        return expected == got
 
 
 def _first(clauses: Iterable[str | None]) -> str | None:

@@ -65,12 +65,19 @@ async def headers(request: web.Request) -> web.Response:
 
 async def shout(request: web.Request) -> web.Response:
     for number in range(int(request.query["lines"])):
-        print(f"line {number} {request.query.get('word', '')}", flush=True)
+        print(f"line {number} {request.query.get('word', '')}", flush=True)  # noqa: T201
     return answer()
 
 
 async def zeros(request: web.Request) -> web.Response:
     return web.Response(body=bytes(int(request.query["bytes"])))
+
+
+async def zipped(request: web.Request) -> web.Response:
+    """Unpack the body, as its header says, and send it back packed."""
+    response = web.Response(body=await request.read())
+    response.enable_compression(web.ContentCoding.gzip)
+    return response
 
 
 async def missing(_: web.Request) -> web.Response:
@@ -89,7 +96,7 @@ async def application() -> web.Application:
     await asyncio.sleep(float(os.environ.get("START_DELAY", "0")))
     app = web.Application(client_max_size=1 << 30)
     routes = {"/readyz": ready, "/livez": live, "/slow": slow, "/echo": echo, "/half": half, "/headers": headers}
-    for path, handler in {**routes, "/shout": shout, "/zeros": zeros, "/missing": missing}.items():
+    for path, handler in {**routes, "/shout": shout, "/zeros": zeros, "/zipped": zipped, "/missing": missing}.items():
         app.router.add_route("*", path, handler)
     app.router.add_route("*", "/odd{rest:.*}", headers)
     app.router.add_route("*", "/", anything)
@@ -98,7 +105,7 @@ async def application() -> web.Application:
 
 def main() -> None:
     if "FAIL" in os.environ:
-        print("loading the model\nthe model is broken\ngiving up", flush=True)
+        print("loading the model\nthe model is broken\ngiving up", flush=True)  # noqa: T201
         raise SystemExit(int(os.environ["FAIL"]))
     if "GRANDCHILD" in os.environ:
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])

@@ -62,7 +62,8 @@ def test_follow_tells_old_lines_then_new_ones_across_rotations_and_new_releases(
     journal.write(A, "newest of the old")
     lines: Queue[Line] = Queue()
     following = follow(tmp_path, 1)
-    thread = threading.Thread(target=lambda: [lines.put(line) for _, line in zip(range(102), following, strict=False)])
+    wanted = zip(range(102), following, strict=False)
+    thread = threading.Thread(target=lambda: [lines.put(line) for _, line in wanted], daemon=True)
     thread.start()
     assert lines.get(timeout=10).text == "newest of the old"
     for number in range(100):

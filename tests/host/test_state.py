@@ -19,7 +19,7 @@ def test_what_is_written_is_what_is_read(tmp_path):
 @pytest.mark.parametrize("content", ["{", "[]", '{"host": "x"}', '{"releases": {"a": {"wrong": 1}}}'])
 def test_what_is_damaged_is_told_with_its_path(tmp_path, content):
     (tmp_path / state.FILE).write_text(content)
-    with pytest.raises(HostError, match="state.json: is damaged"):
+    with pytest.raises(HostError, match=r"state\.json: is damaged"):
         state.read(tmp_path)
 
 

@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import psutil
 import pytest
-from conftest import IMPATIENT
 from load import Load
 
 from bentoship.errors import HostError
@@ -23,6 +22,7 @@ from bentoship.host import ports, state
 from bentoship.host.address import socket_path
 from bentoship.host.control import Supervisor
 from bentoship.host.logs import tail
+from conftest import IMPATIENT
 
 A, B = "a" * 64, "b" * 64
 
@@ -181,7 +181,7 @@ def test_a_release_that_never_gets_ready_tells_so_and_leaves_nothing(supervisor,
 
 
 def test_a_release_whose_folder_is_not_there_is_an_error_and_no_traceback(supervisor, url, tmp_path):
-    with pytest.raises(HostError, match="can't be started in .*No such file"):
+    with pytest.raises(HostError, match=r"can't be started in .*No such file"):
         supervisor.start(A, tmp_path / "nowhere", {}, 5)
 
 
@@ -251,6 +251,24 @@ def test_a_request_that_finds_nothing_ready_is_answered_503_after_its_patience(t
         supervisor.shut_down()
 
 
+def test_more_requests_than_may_wait_are_answered_at_once(tmp_path):
+    supervisor = Supervisor(tmp_path / "crowded", state.Settings(patience=60, waiting_requests=1))
+    try:
+        url = supervisor.ensure(0)
+        with socket.create_connection(("127.0.0.1", supervisor.status().port)) as first:
+            first.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            until(lambda: answered(url) == 503)
+    finally:
+        supervisor.shut_down()
+
+
+def answered(url):
+    try:
+        return httpx.get(url, timeout=0.5).status_code
+    except httpx.ReadTimeout:
+        return None  # it was this one that waits
+
+
 def test_a_killed_supervisor_comes_back_with_port_releases_and_traffic(supervisor, url, release, processes):
     start(supervisor, A, release, GRANDCHILD="1", IGNORE_SIGTERM="1")
     start(supervisor, B, release)
@@ -258,7 +276,7 @@ def test_a_killed_supervisor_comes_back_with_port_releases_and_traffic(superviso
     before, old = supervisor.status(), processes()
     os.kill(before.pid, signal.SIGKILL)
     until(lambda: gone(before.pid))
-    assert supervisor.status() is None
+    until(lambda: supervisor.status() is None)
 
     assert supervisor.ensure(before.port) == url
     assert httpx.get(url, timeout=20).text in {"a", "b"}
@@ -388,6 +406,12 @@ def test_control_and_state_are_for_this_user_alone(supervisor, url):
     assert [connection.laddr.port for connection in listening] == [supervisor.status().port]
 
 
+def test_a_folder_that_can_not_be_made_is_an_error_and_no_traceback(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HostError, match="can't be written"):
+        Supervisor(tmp_path / "file" / "deployment").ensure(0)
+
+
 def test_damaged_state_is_an_error_with_a_remedy(supervisor):
     supervisor.directory.mkdir()
     (supervisor.directory / state.FILE).write_text("{")
@@ -418,7 +442,7 @@ def test_a_release_sees_little_of_the_environment_of_the_command(supervisor, rel
 def test_the_handle_needs_no_web_server_in_the_process_of_the_command():
     code = "import sys, bentoship.host.control, bentoship.host.logs; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
-    assert not {"aiohttp", "bentoml", "pulumi", "pydantic"} & set(loaded)
+    assert not {"aiohttp", "bentoml", "httpx", "pulumi", "pydantic"} & set(loaded)
 
 
 def test_requests_that_come_while_a_release_starts_again_wait_for_it(supervisor, url, release):

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from projects import bentofile, tiny
-
 from bentoship.release.bentofile import read
+from projects import bentofile, tiny
 
 
 def problems_of(folder) -> list[str]:

@@ -50,7 +50,8 @@ def _program(infra: Path) -> Iterator[tuple[str, str]]:
 def _plugin(infra: Path, described: dict[str, Any]) -> Iterator[tuple[str, str]]:
     plugins = described.get("plugins")
     providers = plugins.get("providers") if isinstance(plugins, dict) else None
-    ours = [each for each in providers or () if isinstance(each, dict) and each.get("name") == "bentoship"]
+    named = providers if isinstance(providers, list) else []
+    ours = [each for each in named if isinstance(each, dict) and each.get("name") == "bentoship"]
     if not ours:
         yield f"{infra / 'Pulumi.yaml'}: plugins.providers: does not name bentoship", _COPY
         return

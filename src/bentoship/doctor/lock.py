@@ -22,7 +22,7 @@ def check(project: Project | None) -> Iterator[Finding]:
         yield Finding("lock", "warning", f"{NAME} is not here yet", _REMEDY)
         return
     wanted = wanted_requirements(described.requirements)
-    changes = tuple(_changes(_recorded(path.read_text(encoding="utf-8")), wanted))
+    changes = tuple(_changes(_recorded(path.read_text(encoding="utf-8", errors="replace")), wanted))
     if changes:
         yield Finding("lock", "warning", f"{NAME} will be renewed: {'; '.join(changes)}", _REMEDY)
     else:

@@ -52,6 +52,8 @@ def read_event(line: str) -> Event | None:
         raw = json.loads(line)
     except ValueError:
         return None
+    if not isinstance(raw, dict):
+        return None
     if "resourcePreEvent" in raw:
         return Event(step=_step(raw["resourcePreEvent"]["metadata"], done=False))
     if "resOutputsEvent" in raw:

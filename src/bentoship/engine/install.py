@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -83,9 +84,10 @@ def expose(command_line: CommandLine, folder: Path, environment: dict[str, str])
     the same state and the same passphrase as bentoship does. Variables that are set already win.
     """
     everything = {"BENTOSHIP_PYTHON": PYTHON, "PULUMI_SKIP_UPDATE_CHECK": "true", **environment}
-    defaults = "".join(f': "${{{name}:={value}}}"; export {name}\n' for name, value in sorted(everything.items()))
+    values = {name: shlex.quote(value) for name, value in sorted(everything.items())}
+    defaults = "".join(f"{name}=${{{name}:-{value}}}; export {name}\n" for name, value in values.items())
     script = folder / "pulumi"
-    _write_executable(script, f'#!/bin/sh\n# Written by bentoship.\n{defaults}exec "{command_line.path}" "$@"\n')
+    _write_executable(script, f'#!/bin/sh\n# Written by bentoship.\n{defaults}exec {shlex.quote(str(command_line.path))} "$@"\n')
     return script
 
 
@@ -112,8 +114,8 @@ def _cached(root: Path, source: str) -> CommandLine | None:
 
 
 def _newest_installed() -> CommandLine | None:
-    roots = sorted(cache().glob("v*"), reverse=True)
-    return next((found for root in roots if (found := _cached(root, "cache"))), None)
+    found = filter(None, (_cached(root, "cache") for root in cache().glob("v*")))
+    return max(found, key=lambda each: Version(each.version), default=None)
 
 
 def _usable(path: Path, source: str) -> CommandLine | None:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import pulumi
 from google.protobuf import empty_pb2
 from pulumi.automation._server import LanguageServer  # the Automation API's own implementation of Run
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
@@ -64,10 +63,9 @@ class PythonLanguageHost(LanguageServer):
         arguments.CopyFrom(request)
         del arguments.args[:]
         arguments.args.append(self._engine_address)
-        try:
-            return super().Run(arguments, context)  # type: ignore[no-untyped-call]
-        except pulumi.RunError as error:
-            return language_pb2.RunResponse(error=str(error))
+        done = super().Run(arguments, context)  # type: ignore[no-untyped-call]
+        # The inherited method has told the engine of the error already; a second time it would be another error.
+        return language_pb2.RunResponse(bail=True) if done.error else done
 
 
 def _end_with_parent(ended: threading.Event) -> None:
@@ -92,6 +90,7 @@ def main() -> None:
     server.start()
     ended.wait()
     server.stop(grace=0.5).wait()
+    os._exit(0)  # a program that is waiting for something would keep this process alive
 
 
 if __name__ == "__main__":

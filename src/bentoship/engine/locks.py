@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import socket
 from dataclasses import dataclass
+from datetime import datetime
 
 import psutil
 
 # pkg/backend/diy/lock.go prints: "  <url>: created by <user>@<host> (pid <pid>) at <RFC 3339>"
 _HOLDER = re.compile(r"created by (?P<user>[^@\s]*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
+
+CLOCK_SLACK = 5
+"""Seconds by which the time of a lock and that of a process may differ: one is cut to the second, one is computed."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Holder:
     @property
     def is_gone(self) -> bool:
         """Whether it ran on this machine and runs no more; never true of another machine's process."""
-        return self.is_here and not psutil.pid_exists(self.pid)
+        return self.is_here and not _runs(self.pid, self.since)
 
     @property
     def is_here(self) -> bool:
@@ -44,3 +48,17 @@ def holder(complaint: str) -> Holder | None:
     if found is None:
         return None
     return Holder(found["user"], found["host"], int(found["pid"]), found["since"])
+
+
+def _runs(pid: int, since: str) -> bool:
+    """Whether the engine that took the lock still runs; another process may have got its number meanwhile."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        is_younger = process.create_time() > datetime.fromisoformat(since).timestamp() + CLOCK_SLACK
+        return not is_younger or "pulumi" in process.name()
+    except psutil.NoSuchProcess:
+        return False
+    except (psutil.AccessDenied, ValueError):
+        return True

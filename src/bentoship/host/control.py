@@ -6,16 +6,17 @@ import fcntl
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import httpx
 
 from bentoship.errors import HostError
 
@@ -112,7 +113,6 @@ class Supervisor:
         reader, writer = os.pipe()
         settings = ["--settings", json.dumps(asdict(self._settings))] if self._settings else []
         where = [str(self.directory), "--host", host, "--port", str(port), "--report", str(writer)]
-        self.logs.mkdir(exist_ok=True, mode=0o700)
         with (self.logs / _OUTPUT).open("w") as output, os.fdopen(reader, "rb", 0) as report:
             try:
                 subprocess.run(
@@ -139,35 +139,58 @@ class Supervisor:
         return str(outcome["url"])
 
     def _ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, timeout: float = _ANSWER_TIMEOUT
+        self, method: str, route: str, body: Mapping[str, Any] | None = None, timeout: float = _ANSWER_TIMEOUT
     ) -> Any:
-        transport = httpx.HTTPTransport(uds=str(socket_path(self.directory)))
+        connection = _UnixConnection(socket_path(self.directory), timeout)
         try:
-            with httpx.Client(transport=transport, base_url="http://supervisor", timeout=timeout) as client:
-                answer = client.request(method, path, json=body)
-        except httpx.ConnectError as error:
+            with closing(connection):
+                connection.request(method, route, json.dumps(body))
+                answer = connection.getresponse()
+                text = answer.read().decode()
+        except (FileNotFoundError, ConnectionRefusedError) as error:
             raise _NotRunningError(
                 str(self.directory), "has no supervisor that runs", "`bentoship up` starts it"
             ) from error
-        except httpx.HTTPError as error:
+        except (OSError, HTTPException) as error:
             raise HostError(
                 f"supervisor of {self.directory}", f"gave no answer ({type(error).__name__})", f"look into {self.logs}"
             ) from error
-        outcome = answer.json()
+        if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise RuntimeError(f"{method} {route}: {text}; its traceback is in {self.logs / _OUTPUT}")
+        outcome = json.loads(text)
         _raise_error(outcome)
         return outcome
 
     @contextmanager
     def _only_starter(self) -> Iterator[None]:
         """Let no other command start or end the supervisor meanwhile."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.directory / _START_LOCK).open("w") as lock:
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = (self.directory / _START_LOCK).open("w")
+        except OSError as error:
+            raise HostError(
+                str(self.directory), f"can't be written ({error.strerror})", "make room, or make the folder writable"
+            ) from error
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
 class _NotRunningError(HostError):
     """Nobody listens at the control socket."""
+
+
+class _UnixConnection(HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("supervisor", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
 
 
 def _raise_error(outcome: Mapping[str, Any]) -> None:

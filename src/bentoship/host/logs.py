@@ -7,6 +7,7 @@ writes its own lines under the name `supervisor`.
 from __future__ import annotations
 
 import heapq
+import itertools
 import os
 import re
 import time
@@ -156,11 +157,10 @@ class _Reader:
 
     def new_lines(self) -> Iterator[Line]:
         yield from self._rest()
-        if self._is_rotated():
-            # What was written between the last look and the rotation.
-            yield from self._rest()
+        while successor := self._successor():
+            yield from self._rest()  # what was written between the last look and the rotation
             self.close()
-            self._file = _open_if_there(self._path)
+            self._file = _open_if_there(successor)
             yield from self._rest()
 
     def close(self) -> None:
@@ -174,13 +174,16 @@ class _Reader:
         *whole, self._partial = (self._partial + self._file.read()).split("\n")
         yield from map(Line.of, whole)
 
-    def _is_rotated(self) -> bool:
-        if self._file is None:
-            return True
-        try:
-            return self._path.stat().st_ino != os.fstat(self._file.fileno()).st_ino
-        except FileNotFoundError:
-            return False
+    def _successor(self) -> Path | None:
+        """The file that was begun after the one that is open; None when that is the current one."""
+        family = [member for member in _newest_first(self._path) if member.exists()]
+        if not family or self._file is None:
+            return family[0] if family else None
+        mine = os.fstat(self._file.fileno())
+        for newer, member in itertools.pairwise([None, *family]):
+            if member and os.path.samestat(member.stat(), mine):
+                return newer
+        return family[-1]
 
 
 def _open(file: Path) -> TextIO:

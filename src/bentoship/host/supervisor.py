@@ -146,6 +146,7 @@ def _remove(path: Path) -> None:
 @contextmanager
 def sole(directory: Path, timeout: float = PREDECESSOR_TIMEOUT) -> Iterator[None]:
     """Be the one supervisor of `directory`; raises HostError when there is another after `timeout` seconds."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (directory / LOCK_FILE).open("a+") as lock:
         deadline = time.monotonic() + timeout
         while not _locked(lock.fileno()):
@@ -209,7 +210,6 @@ def main() -> None:
         _detach()
         os.set_inheritable(arguments.report, False)  # noqa: FBT003
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with sole(directory):
             asyncio.run(supervise(directory, _wished(directory, arguments), report))
     except HostError as error:

@@ -75,7 +75,8 @@ def with_lock(stack: Stack, act: Callable[[], Result], tell: Tell) -> Result:
         if error.holder is None or not _is_abandoned(error.holder):
             raise
         tell(f"{stack.name}: taking over the lock of {error.holder.who}, which was killed")
-        _end(error.holder.pid)
+        if not error.holder.is_gone:  # its number may be another process's by now
+            _end(error.holder.pid)
         stack.unlock()
         return act()
 

@@ -14,7 +14,7 @@ from ..deployment import Deployment, ReleaseRef
 from ..engine import install
 from ..engine.events import Event, Step
 from ..engine.stack import Outcome, Stack
-from ..errors import BentoshipError, UpdateFailed
+from ..errors import BentoshipError, EngineError, UpdateFailed
 from ..ledger import Entry, Ledger
 from ..project import Project
 from .stacks import Tell, chosen, each, stack_of, with_lock
@@ -91,9 +91,17 @@ def deploy(stack: Stack, deployment: Deployment, new: ReleaseRef, entry: Entry, 
     except UpdateFailed as failure:
         if wanted is not ledger and ledger.live is not None:
             tell(f"{stack.name}: going back to release {ledger.live.short}")
-            run(ledger.fail(entry, str(failure)))
+            _go_back(lambda: run(ledger.fail(entry, str(failure))), stack, tell)
         raise
     return _deployed(deployment, new, outcome)
+
+
+def _go_back(run: Callable[[], Outcome], stack: Stack, tell: Tell) -> None:
+    try:
+        run()
+    except EngineError as error:
+        # The pointer never moved, so the old release serves; what the new one left is removed by the next `up`.
+        tell(f"{stack.name}: could not remove what the failed release left: {error}")
 
 
 def read_ledger(stack: Stack) -> Ledger:

@@ -16,6 +16,8 @@ class GateInputs(Frozen):
     """What a gate is told."""
 
     release: str
+    revision: str
+    """The release and its configuration; a release is gated again when its configuration changes."""
     url: str
     examples: str
     """The golden examples as a JSON array: one string, so that no number changes on its way through the engine."""
@@ -26,12 +28,12 @@ class Gate(Kind[GateInputs]):
     """Waits for `/readyz`, replays the golden examples, remembers that both were well.
 
     It is a resource, and not a hook, because a hook that failed is forgotten by the next update, while a resource
-    that could not be created is tried again. It is keyed by the release: the same release is gated once.
+    that could not be created is tried again. It is keyed by the revision: the same one is gated once.
     """
 
     inputs = GateInputs
     outputs = ("passed", "asked", "ready_seconds")
-    replace_on: ClassVar[frozenset[str]] = frozenset({"release"})
+    replace_on: ClassVar[frozenset[str]] = frozenset({"revision"})
     # A serving process that was restarted may have another private address; it is still the release that passed.
     ignore: ClassVar[frozenset[str]] = frozenset({"url", "ready_timeout"})
 
@@ -43,7 +45,7 @@ class Gate(Kind[GateInputs]):
         waited = gate.wait_until_ready(inputs.url, inputs.ready_timeout, stopped=self._why_stopped)
         examples = [Example.model_validate(item) for item in json.loads(inputs.examples)]
         asked = gate.replay(inputs.url, examples)
-        return f"gate-{inputs.release[:12]}", {"passed": True, "asked": asked, "ready_seconds": round(waited, 3)}
+        return f"gate-{inputs.revision}", {"passed": True, "asked": asked, "ready_seconds": round(waited, 3)}
 
     def cancel(self) -> None:
         """Stop waiting for readiness."""

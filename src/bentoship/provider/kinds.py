@@ -110,7 +110,9 @@ class KindProvider:
 
 
 def _is_awaited(fault: Any, inputs: Properties) -> bool:
-    return fault["type"] == "missing" and inputs.get(str(fault["loc"][0])) is UNKNOWN
+    if fault["type"] == "missing":
+        return inputs.get(str(fault["loc"][0])) is UNKNOWN
+    return fault["input"] is UNKNOWN
 
 
 def _problem(kind: Kind[Any], fault: Any) -> Problem:

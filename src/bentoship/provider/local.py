@@ -54,6 +54,8 @@ class ServiceInputs(Frozen):
     """Id of the router that it runs behind."""
     directory: str
     release: str
+    revision: str
+    """The release and its variables: what the supervisor calls it, and what traffic goes to."""
     archive: str
     """Absolute path of the sealed release."""
     variables: dict[str, str] = {}
@@ -65,25 +67,26 @@ class Service(Kind[ServiceInputs]):
 
     inputs = ServiceInputs
     outputs = ("url",)
-    replace_on: ClassVar[frozenset[str]] = frozenset({"router", "directory", "release"})
+    replace_on: ClassVar[frozenset[str]] = frozenset({"router", "directory", "revision"})
     ignore: ClassVar[frozenset[str]] = frozenset({"archive", "ready_timeout"})
 
     def create(self, inputs: ServiceInputs) -> tuple[str, Properties]:
         """Check the bytes, unpack them, start them, wait for `/readyz`; HostError with the last log lines."""
         directory = Path(inputs.directory)
         unpacked = unpack(Path(inputs.archive), directory / "releases")
-        url = Supervisor(directory).start(inputs.release, unpacked, inputs.variables, inputs.ready_timeout)
-        return f"{inputs.router}/{inputs.release[:12]}", {"url": url}
+        variables = {**inputs.variables, "BENTOSHIP_RELEASE": inputs.release}
+        url = Supervisor(directory).start(inputs.revision, unpacked, variables, inputs.ready_timeout)
+        return f"{inputs.router}/{inputs.revision}", {"url": url}
 
     def read(self, inputs: ServiceInputs, outputs: Properties) -> Properties | None:
         """Gone when the supervisor doesn't run it."""
         status = Supervisor(Path(inputs.directory)).status()
         running = {release.id for release in status.releases} if status else set()
-        return outputs if inputs.release in running else None
+        return outputs if inputs.revision in running else None
 
     def delete(self, inputs: ServiceInputs) -> None:
         """Let the requests in flight finish, then stop it."""
-        Supervisor(Path(inputs.directory)).stop(inputs.release)
+        Supervisor(Path(inputs.directory)).stop(inputs.revision)
 
 
 class TrafficInputs(Frozen):
@@ -92,11 +95,11 @@ class TrafficInputs(Frozen):
     router: str
     directory: str
     percent: dict[str, int]
-    """Percent of the requests by release id."""
+    """Percent of the requests by revision."""
 
 
 class Traffic(Kind[TrafficInputs]):
-    """Which release answers. Moving it is one step between two requests."""
+    """Which revision answers. Moving it is one step between two requests."""
 
     inputs = TrafficInputs
     replace_on: ClassVar[frozenset[str]] = frozenset({"router", "directory"})

@@ -44,6 +44,7 @@ class Service(_Ours):
         router: Router,
         directory: Path,
         release: ReleaseRef,
+        revision: str,
         archive: Path,
         variables: Mapping[str, str],
         ready_timeout: float,
@@ -53,6 +54,7 @@ class Service(_Ours):
             "router": router.id,
             "directory": str(directory),
             "release": release.id,
+            "revision": revision,
             "archive": str(archive),
             "variables": dict(variables),
             "ready_timeout": ready_timeout,
@@ -62,7 +64,7 @@ class Service(_Ours):
 
 
 class Traffic(_Ours):
-    """The pointer of a local deployment: percent of the requests by release id."""
+    """The pointer of a local deployment: percent of the requests by revision."""
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class Gate(_Ours):
         self,
         name: str,
         release: ReleaseRef,
+        revision: str,
         url: pulumi.Input[str],
         ready_timeout: float,
         opts: pulumi.ResourceOptions | None = None,
@@ -93,6 +96,7 @@ class Gate(_Ours):
         examples = json.dumps([example.model_dump() for example in release.examples], sort_keys=True)
         inputs = {
             "release": release.id,
+            "revision": revision,
             "url": url,
             "examples": examples,
             "ready_timeout": ready_timeout,

@@ -155,6 +155,7 @@ def serve(provider: Provider) -> None:
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)  # noqa: T201 - the protocol
     server.start()
     ended.wait()
+    provider.cancel()  # what still waits would keep this process alive
     server.stop(grace=0.5).wait()
 
 

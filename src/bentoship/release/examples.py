@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from pydantic import ValidationError
 from ..deployment import Example
 from ..errors import ExampleMismatch, GateFailed, Problem, ServiceBroken
 from ..gate import answer, disagreement, wait_until_ready
+from ..host import child, ports
 from ..host.launch import command, environment
 
 NAME = "models/examples.jsonl"
@@ -114,13 +114,18 @@ def _faults(where: str, error: ValidationError) -> Iterator[Problem]:
 @contextmanager
 def _running(directory: Path, variables: dict[str, str], work: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run the release as every host does, on a free port of this machine; always stopped at the end."""
-    port, log = _free_port(), work / "serving.log"
+    port, log = ports.free_port(), work / "serving.log"
     around = environment(port, work / "state", {"BENTOSHIP_PYTHON": sys.executable, **variables})
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command(directory), env=around, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command(directory),
+            env=around,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=child._end_with_parent,  # noqa: PLW1509, SLF001 -- nothing else ends it when we are killed
         )
-    url = f"http://127.0.0.1:{port}"
+    url = ports.url(ports.LOCALHOST, port)
     try:
         wait_until_ready(url, stopped=lambda: _ended(process, log))
         yield url, process
@@ -151,13 +156,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _ask(url: str, one: Written) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +123,15 @@ def read(path: Path) -> tuple[Manifest, int]:
         raise ReleaseError(str(path), "there is no such release", "build it, or check the path") from None
     except KeyError:
         raise ReleaseError(str(path), f"is a zip without {NAME}, so it is no release", _REBUILD) from None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        UnicodeError,
+        struct.error,
+    ) as error:
         raise ReleaseError(str(path), f"is no whole zip file: {_reason(error)}", _REBUILD) from None
     except OSError as error:
         raise ReleaseError(str(path), f"can't be read ({error.strerror})") from error

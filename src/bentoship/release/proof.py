@@ -17,17 +17,25 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import Problem, ReleaseError, ReleaseTampered
-from .manifest import NAME, FileFacts, Manifest, Release, id_in_name, parse, release
-from .seal import entry, hash_until
+from .layout import as_sealed, directory, directory_record, local_header
+from .manifest import NAME, Manifest, Release, id_in_name, parse, release
+from .seal import hash_until
 from .unpack import unsafe
 from .writing import sha256
 
 _REMEDY = "don't deploy it; fetch it again, or build it again"
 _CHUNK = 1 << 20
-_UTF8 = 0x800
-_ZIP64 = 0xFFFFFFFF
 _DIRECTORY = "the zip's directory"
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError, OSError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    OSError,
+)
 """What reading one file of a damaged zip can raise, by which of its bytes are damaged."""
 
 
@@ -70,7 +78,7 @@ def _inspect(path: Path) -> tuple[Manifest, int, list[Problem]]:
             raise ReleaseTampered(NAME, f"was touched ({error})", _REMEDY) from None
         problems.extend(_names(infos, manifest))
         problems.extend(_contents(archive, infos, manifest))
-        problems.extend(_layout(raw, infos, manifest, archive.start_dir, problems))
+        problems.extend(_layout(archive, raw, manifest, problems))
         return manifest, len(infos), _told_once(problems)
 
 
@@ -107,82 +115,49 @@ def _hash(content: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _layout(
-    raw: IO[bytes], infos: list[zipfile.ZipInfo], manifest: Manifest, directory: int, found: list[Problem]
-) -> Iterator[Problem]:
+def _layout(archive: zipfile.ZipFile, raw: IO[bytes], manifest: Manifest, found: list[Problem]) -> Iterator[Problem]:
     """What the contents don't show: headers, the bytes between files, and the directory at the end."""
-    offset = 0
-    for info in infos:
-        if info.header_offset != offset or _header(raw, info, offset) != info.FileHeader():
+    infos, offset = archive.infolist(), 0
+    sealed = [as_sealed(info, manifest.files.get(info.filename)) for info in infos]
+    for info in sealed:
+        if info.header_offset != offset or _read(raw, offset, len(local_header(info))) != local_header(info):
             yield Problem(info.filename, "has a header that was touched")
-        if not _described_well(info, manifest):
-            yield Problem(info.filename, f"is not described in {_DIRECTORY} as it was sealed")
-        offset = info.header_offset + len(info.FileHeader()) + info.compress_size
-    body_end = next((info.header_offset for info in infos if info.filename == NAME), 0)
-    if not found and hash_until(Path(raw.name), body_end) != manifest.body:
-        yield from _repacked(raw, infos)
-    if offset != directory or _tail(raw) != _expected_tail(infos, directory):
-        yield Problem(_DIRECTORY, "was touched")
+        offset = info.header_offset + len(local_header(info)) + info.compress_size
+    if not found and hash_until(Path(raw.name), sealed[-1].header_offset) != manifest.body:
+        yield from _repacked(archive, raw, sealed)
+    if offset != archive.start_dir or _read(raw, offset, -1) != directory(sealed, offset):
+        yield from _touched_records(raw, sealed, archive.start_dir)
 
 
-def _header(raw: IO[bytes], info: zipfile.ZipInfo, offset: int) -> bytes:
-    raw.seek(offset)
-    return raw.read(len(info.FileHeader()))
+def _touched_records(raw: IO[bytes], sealed: list[zipfile.ZipInfo], offset: int) -> Iterator[Problem]:
+    yield Problem(_DIRECTORY, "was touched")
+    for info in sealed:
+        record = directory_record(info)
+        if _read(raw, offset, len(record)) != record:
+            yield Problem(info.filename, f"is not in {_DIRECTORY} as it was sealed")
+        offset += len(record)
 
 
-def _described_well(info: zipfile.ZipInfo, manifest: Manifest) -> bool:
-    """Whether the directory's entry is the one that sealing writes; sizes and checksums are proved by reading."""
-    file = manifest.files.get(info.filename, FileFacts("", info.file_size))
-    sealed = entry(info.filename, file)
-    sealed.flag_bits = 0 if info.filename.isascii() else _UTF8
-    sealed.create_version = sealed.extract_version = info.create_version if _is_large(info) else 20
-    fields = ("date_time", "create_system", "create_version", "extract_version", "reserved", "flag_bits", "volume")
-    more = ("compress_type", "internal_attr", "external_attr", "comment", "file_size", "orig_filename")
-    same = all(getattr(info, field) == getattr(sealed, field, 0) for field in (*fields, *more))
-    return same and (not info.extra or _is_large(info))
-
-
-def _is_large(info: zipfile.ZipInfo) -> bool:
-    return max(info.file_size, info.compress_size, info.header_offset) > zipfile.ZIP64_LIMIT
-
-
-def _repacked(raw: IO[bytes], infos: list[zipfile.ZipInfo]) -> Iterator[Problem]:
+def _repacked(archive: zipfile.ZipFile, raw: IO[bytes], sealed: list[zipfile.ZipInfo]) -> Iterator[Problem]:
     """Name the files that hold the same content in other compressed bytes, such as a flipped bit of padding."""
     named = False
-    for info in infos:
-        raw.seek(info.header_offset + len(info.FileHeader()))
-        packed = raw.read(info.compress_size)
-        if info.compress_type == zipfile.ZIP_DEFLATED and _deflated(packed) != packed:
+    for info in sealed:
+        packed = _read(raw, info.header_offset + len(local_header(info)), info.compress_size)
+        if info.compress_type == zipfile.ZIP_DEFLATED and _deflated(archive.read(info.filename)) != packed:
             named = True
             yield Problem(info.filename, "was touched: its content is the same, its compressed bytes are not")
     if not named:
         yield Problem("the bytes between the files", "were touched")
 
 
-def _deflated(packed: bytes) -> bytes:
+def _deflated(content: bytes) -> bytes:
     compressor = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return compressor.compress(zlib.decompress(packed, -zlib.MAX_WBITS)) + compressor.flush()
+    return compressor.compress(content) + compressor.flush()
 
 
-def _tail(raw: IO[bytes]) -> bytes:
-    raw.seek(0, 2)
-    size = raw.tell()
-    raw.seek(max(0, size - _END.size))
-    return raw.read()
-
-
-_END = struct.Struct("<4s4H2LH")
-"""End of central directory record (PKWARE APPNOTE.TXT, 4.3.16): signature, disks, counts, size, offset, comment."""
-
-
-def _expected_tail(infos: list[zipfile.ZipInfo], directory: int) -> bytes:
-    size = sum(_DIRECTORY_ENTRY + len(info.orig_filename.encode()) + len(info.extra) for info in infos)
-    count = min(len(infos), 0xFFFF)
-    return _END.pack(b"PK\5\6", 0, 0, count, count, min(size, _ZIP64), min(directory, _ZIP64), 0)
-
-
-_DIRECTORY_ENTRY = 46
-"""Bytes of an entry in the central directory without its name (PKWARE APPNOTE.TXT, 4.3.12)."""
+def _read(raw: IO[bytes], offset: int, count: int) -> bytes:
+    raw.seek(offset)
+    return raw.read(count)
 
 
 def _told_once(problems: list[Problem]) -> list[Problem]:

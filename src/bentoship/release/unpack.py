@@ -15,7 +15,7 @@ from ..errors import ReleaseError, ReleaseTampered
 
 _ID_LENGTH = 64
 _CHUNK = 1 << 20
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 _REMEDY = "fetch it again, or build it again"
 
 

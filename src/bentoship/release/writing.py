@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import ReleaseError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 _SCRATCH_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 -- only mkdtemp makes anything there
 _CHUNK = 1 << 20
 
@@ -30,7 +30,7 @@ def writing(path: Path) -> Iterator[None]:
             raise ReleaseError(place, "the disk is full", "free some space there and run the same again") from error
         if error.errno in _CLOSED:
             sentence = f"can't be written ({error.strerror})"
-            raise ReleaseError(place, sentence, "give yourself the right to write there") from error
+            raise ReleaseError(place, sentence, "make that a folder that you may write to") from error
         raise
 
 

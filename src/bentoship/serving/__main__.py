@@ -33,8 +33,11 @@ def main() -> int:
         served = Served(load(Path(sys.argv[1]).resolve(), release), release)
     except Exception:  # noqa: BLE001 -- whatever the user's service raises is told in one line, then in full
         return _cant_load(traceback.format_exc())
-    server = uvicorn.Server(_config(served))
-    server.run()
+    try:
+        uvicorn.Server(_config(served)).run()
+    except SystemExit:
+        if served.failure is None:
+            raise
     return 0 if served.failure is None else _cant_load(served.failure)
 
 

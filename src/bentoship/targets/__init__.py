@@ -31,8 +31,11 @@ def find(name: str, own: Path | None = None) -> type[Target]:
         remedy = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names(own))}"
         raise InvalidConfiguration("target", f"there is no target {name!r}", remedy)
     module = _load(name, own)
-    stem = name.rpartition("/")[2]
-    found: type[Target] = getattr(module, stem.title().replace("_", ""))
+    wanted = name.rpartition("/")[2].title().replace("_", "")
+    found = getattr(module, wanted, None)
+    if not (isinstance(found, type) and issubclass(found, Target)):
+        remedy = "a file under targets/ that is no target has a name that starts with _"
+        raise InvalidConfiguration("target", f"{module.__file__} has no class {wanted} that is a Target", remedy)
     return found
 
 
@@ -53,5 +56,9 @@ def _load_file(path: Path, module_name: str) -> ModuleType:
         raise InvalidConfiguration(str(path), "is not a Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[module_name] = module
-    specification.loader.exec_module(module)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InvalidConfiguration("target", f"{path} can't be loaded ({reason})", "correct the file") from error
     return module

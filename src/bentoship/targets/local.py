@@ -27,19 +27,16 @@ class Local(Target):
 
         from ..provider.resources import Gate, Router, Service, Traffic  # noqa: PLC0415
 
-        directory = workload.home
+        directory, patience = workload.home, workload.ready_timeout
         router = Router("router", directory, self.port, self.host)
         gates: list[pulumi.Resource] = []
+        percent: dict[str, int] = {}
         for release in workload.serving:
+            revision, archive = workload.revision(release), workload.archives[release.id]
+            percent[revision] = workload.traffic[release.id]
             service = Service(
-                f"service-{release.short}",
-                router,
-                directory,
-                release,
-                workload.archives[release.id],
-                workload.variables,
-                workload.ready_timeout,
+                f"service-{revision}", router, directory, release, revision, archive, workload.variables, patience
             )
-            gates.append(Gate(f"gate-{release.short}", release, service.url, workload.ready_timeout))
-        traffic = Traffic("traffic", router, directory, workload.traffic, opts=pulumi.ResourceOptions(depends_on=gates))
+            gates.append(Gate(f"gate-{revision}", release, revision, service.url, patience))
+        traffic = Traffic("traffic", router, directory, percent, opts=pulumi.ResourceOptions(depends_on=gates))
         return pulumi.Output.all(router.url, traffic.id).apply(lambda known: str(known[0]))

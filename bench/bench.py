@@ -1,0 +1,120 @@
+"""How long things take on this machine: `make bench`. Prints a table; changes nothing but a folder of its own.
+
+Seal, no-change up, changed up, plan, start to ready; and no-change up, changed up and plan again with 1, 5 and 20
+deployments in an environment. Figures depend on the machine: compare ratios within one run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+SIZES = (1, 5, 20)
+ROUNDS = 3
+FIRST_PORT = 47000
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="bentoship-bench-") as temporary:
+        project = _copy(Path(temporary) / "project")
+        try:
+            _measure(project)
+        finally:
+            for size in SIZES:
+                _bentoship(project, "destroy", f"bench{size}", "--yes")
+
+
+def _measure(project: Path) -> None:
+    _row("step", "deployments", "seconds (best of rounds)")
+    _row("seal, nothing cached but the wheels", 1, _best(lambda: _seal(project)))
+    _row("seal, nothing changed", 1, _best(lambda: _bentoship(project, "build")))
+    for number, size in enumerate(SIZES):
+        _environment(project, size)
+        environment = f"bench{size}"
+        _row("up, first", size, _time(lambda: _bentoship(project, "up", environment)))
+        _row("up, nothing changed", size, _best(lambda: _bentoship(project, "up", environment)))
+        _row("plan, nothing changed", size, _best(lambda: _bentoship(project, "plan", environment)))
+        _change(project, number)
+        _bentoship(project, "build")
+        _row("plan, a new release", size, _best(lambda: _bentoship(project, "plan", environment, code=1)))
+        _row("up, a new release (sealed before)", size, _time(lambda: _bentoship(project, "up", environment)))
+        if size == 1:
+            _row("start to /readyz, cold bytecode", 1, _ready_seconds(project, environment))
+        _bentoship(project, "destroy", environment, "--yes")
+    _row("bentoship --help", "-", _best(lambda: _bentoship(project, "--help")))
+
+
+def _copy(folder: Path) -> Path:
+    folder.mkdir()
+    for name in ("service.py", "bentofile.yaml", "bentofile.lock"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("models", "infra"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("Pulumi.*-*.yaml"))
+    (folder / "environments").mkdir()
+    return folder
+
+
+def _environment(project: Path, size: int) -> None:
+    deployments = {f"d{number}": {"target": "local", "port": FIRST_PORT + number} for number in range(size)}
+    (project / "environments" / f"bench{size}.yaml").write_text(json.dumps({"deployments": deployments}))
+
+
+def _change(project: Path, number: int) -> None:
+    """A change of the service that makes another release and leaves its answers as they are."""
+    with (project / "service.py").open("a") as file:
+        file.write(f"# release {number}\n")
+
+
+def _seal(project: Path) -> None:
+    shutil.rmtree(project / ".bentoship" / "builds", ignore_errors=True)
+    _bentoship(project, "build")
+
+
+def _ready_seconds(project: Path, environment: str) -> float:
+    """What the supervisor's log says from the start of the serving process until it was ready."""
+    from bentoship.host.control import Supervisor  # noqa: PLC0415
+    from bentoship.host.logs import tail  # noqa: PLC0415
+
+    supervisor = Supervisor(project / ".bentoship" / "local" / f"{environment}-d0")
+    (release,) = supervisor.status().releases
+    pid = release.pid
+    begin = time.monotonic()
+    os.kill(pid, 9)
+    while (now := supervisor.status().releases[0]).pid in (pid, None) or not now.ready:
+        time.sleep(0.01)
+    assert tail(supervisor.logs)
+    return time.monotonic() - begin
+
+
+def _bentoship(project: Path, *words: str, code: int = 0) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run([BIN / "bentoship", *words], cwd=project, env=environment, capture_output=True, text=True)  # noqa: PLW1510
+    if done.returncode != code:
+        sys.exit(f"bentoship {' '.join(words)} left with {done.returncode}:\n{done.stderr}")
+
+
+def _time(act) -> float:  # noqa: ANN001
+    begin = time.monotonic()
+    act()
+    return time.monotonic() - begin
+
+
+def _best(act) -> float:  # noqa: ANN001
+    return min(_time(act) for _ in range(ROUNDS))
+
+
+def _row(step: str, deployments: object, seconds: object) -> None:
+    spelled = f"{seconds:.2f}" if isinstance(seconds, float) else seconds
+    print(f"| {step} | {deployments} | {spelled} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Write the generated pages: docs/targets.md, docs/reference.md and docs/environment.schema.json.
+
+`make docs` runs it; tests/test_docs.py says when a page is stale.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from bentoship import targets
+from bentoship.cli.commands import bentoship
+from bentoship.deployment import Scale, Target
+from bentoship.environments import EnvironmentFile, Shared
+from bentoship.release.limits import PLATFORMS
+
+HERE = Path(__file__).parent
+WRITTEN = "<!-- Written by docs/generate.py; `make docs` writes it again. -->\n\n"
+
+LEVELS = (
+    ("declared", "what the target declares for given inputs is kept as reviewed JSON, and compared"),
+    ("engine", "the real Pulumi engine ran the program, over the real place or over a double of it"),
+    ("served", "the sealed release ran the way the place runs it, and answered"),
+    ("machine", "on a real virtual machine"),
+    ("cloud", "on a real account of the cloud"),
+)
+PROVED: dict[str, dict[str, str]] = {
+    "local": {
+        "declared": "-",
+        "engine": "yes: `tests/operations/test_up.py`",
+        "served": "yes: `tests/operations/test_up.py`, `tests/test_docs.py`",
+        "machine": "-",
+        "cloud": "-",
+    },
+}
+"""What has been run. Nothing is written here that a test doesn't run."""
+
+
+def pages() -> dict[str, str]:
+    """The text of every generated page, by its name under docs/."""
+    return {
+        "targets.md": WRITTEN + _targets(),
+        "reference.md": WRITTEN + _reference(),
+        "environment.schema.json": _schema(),
+    }
+
+
+def _targets() -> str:
+    parts = [
+        "# Targets",
+        "Where deployments can go, and what each place must be told.",
+        "## What has been proved",
+        "Only what was run is called working.",
+        "\n".join(f"- **{level}**: {meaning}" for level, meaning in LEVELS),
+        _table(("target", *(level for level, _ in LEVELS)), [_proof(name) for name in PLATFORMS]),
+        *(_target(name, targets.find(name)) for name in targets.names()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _proof(name: str) -> tuple[str, ...]:
+    known = PROVED.get(name)
+    if known is None:
+        return (f"`{name}`", "not built yet", *[""] * (len(LEVELS) - 1))
+    return (f"`{name}`", *(known[level] for level, _ in LEVELS))
+
+
+def _target(name: str, kind: type[Target]) -> str:
+    rows = [
+        (f"`{key}`", field.description or "", "**required**" if field.is_required() else f"`{field.default}`")
+        for key, field in kind.model_fields.items()
+    ]
+    return f"## `{name}`\n\n{_paragraphs(kind.__doc__ or '')}\n\n{_table(('key', 'meaning', 'default'), rows)}"
+
+
+def _reference() -> str:
+    context = click.Context(bentoship, info_name="bentoship", max_content_width=100)
+    parts = ["# Reference", "Every command and option, as `--help` prints them.", *_commands(bentoship, context)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _commands(command: click.Command, context: click.Context) -> list[str]:
+    found = [f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```"]
+    if isinstance(command, click.Group):
+        for name in sorted(command.commands):
+            child = command.commands[name]
+            found += _commands(child, click.Context(child, info_name=name, parent=context, max_content_width=100))
+    return found
+
+
+def _schema() -> str:
+    schema = EnvironmentFile.model_json_schema()
+    shared = {**Shared.model_json_schema()["properties"], "scale": {"$ref": "#/$defs/Scale"}}
+    schema.setdefault("$defs", {})["Scale"] = Scale.model_json_schema()
+    variants = [_variant(name, targets.find(name), shared) for name in targets.names()]
+    schema["properties"]["deployments"] = {
+        "description": "where the service runs, by name",
+        "type": "object",
+        "additionalProperties": {"oneOf": variants},
+    }
+    schema["title"] = "An environment of Bentoship"
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def _variant(name: str, kind: type[Target], shared: dict[str, object]) -> dict[str, object]:
+    own = kind.model_json_schema()
+    return {
+        "type": "object",
+        "properties": {"target": {"const": name}, **own.get("properties", {}), **shared},
+        "required": ["target", *own.get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def _paragraphs(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())
+
+
+def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [headings, tuple("---" for _ in headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (HERE / name).write_text(text, encoding="utf-8")
+        print(f"docs/{name}")

@@ -1,0 +1,236 @@
+"""up, on the local target: the promises of a deployment, seen from outside."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+
+import httpx
+import psutil
+import pytest
+from conftest_operations import PULUMI
+
+pytestmark = pytest.mark.slow
+
+
+def versions(shop, count=1):
+    return [httpx.post(f"{shop.url}/double", json={"number": 2}).json()["version"] for _ in range(count)]
+
+
+class Customers:
+    """Sends requests at an even pace, in the background, and counts the answers by what they say."""
+
+    def __init__(self, url: str, per_second: float) -> None:
+        self._url, self._pause = url, 1 / per_second
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
+        self.answers: Counter[str] = Counter()
+        self.order: list[str] = []
+        self.failures: list[str] = []
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self):
+        with httpx.Client(timeout=30) as client:
+            while not self._stop.wait(self._pause * len(self._threads)):
+                self._ask(client)
+
+    def _ask(self, client):
+        try:
+            answer = client.post(f"{self._url}/double", json={"number": 2})
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            self.failures.append(repr(error))
+            return
+        version = answer.json()["version"]
+        self.answers[version] += 1
+        self.order.append(version)
+
+
+def processes(shop):
+    """Every process that this project's deployment has left running, but for the supervisor and what it runs."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(shop.root) in " ".join(process.info["cmdline"] or [])
+    ]
+
+
+def test_first_up_says_what_it_did_and_the_url_answers(shop):
+    told = shop.ask("up", "dev")
+    (deployed,) = told["deployments"]
+    assert told["environment"] == "dev"
+    assert deployed == {
+        "name": "local",
+        "target": "local",
+        "stack": "dev-local",
+        "url": shop.url,
+        "release": shop.run("build").stdout.strip(),
+        "gate": {"passed": True, "examples": 1},
+    }
+    assert versions(shop) == ["one"]
+    answer = httpx.get(f"{shop.url}/readyz")
+    assert answer.headers["x-bentoship-release"] == deployed["release"][:12]
+
+
+def test_second_up_changes_nothing_and_starts_no_process(shop):
+    shop.run("up", "dev")
+    before = {(release.id, release.pid) for release in shop.supervisor.status().releases}
+    again = shop.run("up", "dev")
+    assert "nothing changed" in again.stderr
+    assert {(release.id, release.pid) for release in shop.supervisor.status().releases} == before
+    assert shop.run("plan", "dev", code=0).stdout.count("nothing changes") == 1
+    preview = shop.run(PULUMI, "-C", "infra", "preview", "-s", "dev-local", "--non-interactive", **shop_passphrase(shop))
+    assert "5 unchanged" in preview.stdout
+    assert not {"to create", "to update", "to delete", "to replace"} & set(preview.stdout.split("\n"))
+
+
+def shop_passphrase(shop):
+    return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(shop.root / ".bentoship" / "passphrase")}
+
+
+def test_plan_shows_a_changed_service_and_changes_nothing(shop):
+    shop.run("up", "dev")
+    shop.change("two")
+    planned = shop.ask("plan", "dev", code=1)
+    operations = {(step["operation"], step["type"].rpartition(":")[2]) for step in planned["deployments"][0]["changes"]}
+    assert {("create", "Service"), ("create", "Gate"), ("update", "Traffic"), ("delete", "Service")} <= operations
+    assert planned["deployments"][0]["live"] != planned["deployments"][0]["release"]
+    assert versions(shop) == ["one"]
+    assert len(shop.ask("history", "dev")["deployments"][0]["history"]) == 1
+
+
+def test_no_request_is_lost_while_a_new_release_takes_over(shop):
+    shop.run("up", "dev")
+    shop.change("two")
+    with Customers(shop.url, per_second=50) as customers:
+        shop.run("up", "dev")
+    assert customers.failures == []
+    assert set(customers.answers) == {"one", "two"}
+    assert customers.order.index("two") > customers.answers["one"] // 2
+    last_old = len(customers.order) - 1 - customers.order[::-1].index("one")
+    assert "one" not in customers.order[last_old + 1 :]
+    assert versions(shop, 5) == ["two"] * 5
+    assert len(shop.supervisor.status().releases) == 1
+
+
+def test_a_release_that_answers_otherwise_here_fails_its_gate_and_the_old_one_serves_on(shop):
+    shop.run("up", "dev")
+    shop.change("two")
+    shop.configure(variables={"FACTOR": "3"})
+    failed = shop.run("up", "dev", code=1)
+    for word in ("expected 4", "got 6", "tolerance"):
+        assert word in failed.stderr
+    assert versions(shop, 3) == ["one"] * 3
+    shop.configure()
+    shop.run("up", "dev")
+    assert versions(shop, 3) == ["two"] * 3
+    assert len(shop.supervisor.status().releases) == 1
+
+
+def test_the_history_remembers_what_failed(shop):
+    shop.run("up", "dev")
+    first = shop.run("build").stdout.strip()
+    shop.change("two")
+    # It can't be ready within so short a time: the gate fails, whatever the variables say.
+    shop.configure(ready_timeout=0.01)
+    failed = shop.run("up", "dev", code=1)
+    assert "ready" in failed.stderr
+    entries = shop.ask("history", "dev")["deployments"][0]["history"]
+    assert [entry["result"] for entry in entries] == ["failed", "live"]
+    assert entries[1]["release"] == first
+    assert len(shop.supervisor.status().releases) == 1
+    assert versions(shop) == ["one"]
+
+
+def test_changed_variables_alone_go_through_the_gate_as_well(shop):
+    shop.run("up", "dev")
+    shop.configure(variables={"FACTOR": "3"})
+    assert "expected 4" in shop.run("up", "dev", code=1).stderr
+    assert httpx.post(f"{shop.url}/double", json={"number": 2}).json()["number"] == 4
+    shop.configure(variables={"FACTOR": "2.0"})
+    shop.run("up", "dev")
+    assert len(shop.supervisor.status().releases) == 1
+
+
+def test_kill_9_of_the_serving_process_is_mended_on_the_same_url(shop):
+    shop.run("up", "dev")
+    (release,) = shop.supervisor.status().releases
+    psutil.Process(release.pid).kill()
+    assert versions(shop) == ["one"]
+    (again,) = shop.supervisor.status().releases
+    assert again.pid != release.pid
+    assert shop.run("up", "dev").stderr.count("nothing changed") == 1
+
+
+def test_destroy_leaves_nothing(shop):
+    shop.run("up", "dev")
+    shop.run("destroy", "dev", code=1)  # nobody there to ask
+    assert versions(shop) == ["one"]
+    shop.run("destroy", "dev", "--yes")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{shop.url}/readyz")
+    assert shop.supervisor.status() is None
+    assert not (shop.root / ".bentoship" / "local" / "dev-local").exists()
+    assert shop.ask("status", "dev")["deployments"][0]["url"] is None
+    shop.run("destroy", "dev", "--yes")
+
+
+def test_a_stable_url_moves_when_its_port_is_changed(shop):
+    from bentoship.host import ports
+
+    shop.run("up", "dev")
+    shop.configure(port=ports.free_port())
+    told = shop.ask("up", "dev")
+    assert told["deployments"][0]["url"] != shop.url
+    assert httpx.get(f"{told['deployments'][0]['url']}/readyz").status_code == 200
+
+
+def test_a_taken_port_is_told_with_its_holder(shop):
+    import socket
+
+    with socket.create_server(("127.0.0.1", shop.port)):
+        failed = shop.run("up", "dev", code=1)
+    assert str(shop.port) in failed.stderr
+    shop.run("up", "dev")
+    assert versions(shop) == ["one"]
+
+
+def moments(shop):
+    """How far an `up` has come, as seen from outside."""
+    status = shop.supervisor.status() if shop.supervisor.directory.exists() else None
+    if status is None:
+        return "begun"
+    if not any(release.ready for release in status.releases):
+        return "starting"
+    return "ready" if not status.traffic else "pointed"
+
+
+@pytest.mark.parametrize("moment", ["begun", "starting", "ready", "pointed"])
+def test_kill_9_of_up_at_any_step_then_up_again(shop, moment):
+    shop.run("build")
+    killed = shop.start("up", "dev")
+    while moments(shop) != moment and killed.poll() is None:
+        time.sleep(0.005)
+    killed.kill()
+    killed.communicate()
+    shop.run("up", "dev")
+    assert versions(shop, 3) == ["one"] * 3
+    status = shop.supervisor.status()
+    assert [release.ready for release in status.releases] == [True]
+    assert len(supervisors(shop)) == 1
+    assert json.loads(shop.run("plan", "dev", "--json").stdout)["changed"] is False
+
+
+def supervisors(shop):
+    return [process for process in processes(shop) if "bentoship.host.supervisor" in " ".join(process.info["cmdline"])]
