@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from fake_project import write_project
 
 from bentoship import environments
 from bentoship.deployment import READY_TIMEOUT
 from bentoship.errors import InvalidConfiguration
+from fake_project import write_project
 
 
 def problems(project, name="dev"):

@@ -257,7 +257,8 @@ class _UniqueKeys(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a key must be a single word", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+                fault = f"the key {key.value!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
             seen.add(key.value)
         self.flatten_mapping(node)  # `<<: *other` brings in what another mapping says
         return {key.value: self.construct_object(value, deep=True) for key, value in node.value}

@@ -19,6 +19,8 @@ READY_PATH = "/readyz"
 ANSWER_TIMEOUT = 30.0
 """Seconds that one golden example may take."""
 _POLL = 0.1
+_SPELLED = 300
+"""Letters of an answer that a sentence quotes: a service may answer with megabytes."""
 
 
 def wait_until_ready(
@@ -82,7 +84,7 @@ def disagreement(expected: Any, got: Any, tolerance: float, path: str = "") -> s
     elif type(expected) is type(got) and expected == got:
         return None
     place = f"{path.lstrip('.')}: " if path else ""
-    return f"{place}expected {expected!r}, got {got!r}, tolerance {tolerance:g}"
+    return f"{place}expected {_spell(expected)}, got {_spell(got)}, tolerance {tolerance:g}"
 
 
 def replay(url: str, examples: Iterable[Example]) -> int:
@@ -115,6 +117,11 @@ def _is_close(expected: float, got: float, tolerance: float) -> bool:
         return math.isclose(expected, got, rel_tol=0, abs_tol=tolerance * max(1.0, abs(expected)))
     except OverflowError:  # a whole number beyond the range of floats, where no tolerance means anything
         return expected == got
+
+
+def _spell(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SPELLED else f"{text[:_SPELLED]}…"
 
 
 def _first(clauses: Iterable[str | None]) -> str | None:

@@ -18,6 +18,8 @@ KEPT_RELEASES = 10
 """How many releases are kept for rollback."""
 KEPT_ENTRIES = 200
 """How many entries of the history are kept; a stack's state is read and written whole by every command."""
+KEPT_REASON = 1000
+"""Letters of a failure's reason that are kept."""
 
 
 class Entry(Frozen):
@@ -75,7 +77,7 @@ class Ledger(Frozen):
 
     def fail(self, entry: Entry, reason: str) -> Ledger:
         """The ledger after an attempt that failed: what was live is live still."""
-        failed = entry.model_copy(update={"result": "failed", "reason": reason})
+        failed = entry.model_copy(update={"result": "failed", "reason": reason[:KEPT_REASON]})
         return Ledger(entries=self._with(failed), releases=self.releases)
 
     def _with(self, entry: Entry) -> tuple[Entry, ...]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from fake_project import write_project
 
 ENVIRONMENT = "variables: {LOG: info}\ndeployments: {local: {target: local, port: 3007}}\n"

@@ -7,12 +7,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from fake_project import unused_port, write_project
 
 from bentoship import doctor
 from bentoship.doctor import disk
 from bentoship.host.control import Supervisor
 from bentoship.project import Project
+from fake_project import unused_port, write_project
 
 PULUMI = """\
 name: small
@@ -192,8 +192,17 @@ def test_two_deployments_cannot_have_one_port(project, port):
     assert "dev-local and staging-local" in finding.message
 
 
-@pytest.mark.parametrize(("host", "state"), [("0.0.0.0", "warning"), ("::", "warning"), ("10.0.0.1", "warning"),
-                                             ("127.0.0.1", "ok"), ("::1", "ok"), ("localhost", "ok")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("host", "state"),
+    [
+        ("0.0.0.0", "warning"),  # noqa: S104 - to be warned of
+        ("::", "warning"),
+        ("10.0.0.1", "warning"),
+        ("127.0.0.1", "ok"),
+        ("::1", "ok"),
+        ("localhost", "ok"),
+    ],
+)
 def test_a_deployment_that_the_network_reaches_is_a_warning(project, port, host, state):
     text = f'deployments: {{local: {{target: local, port: {port}, host: "{host}"}}}}\n'
     (project.environments / "dev.yaml").write_text(text)

@@ -80,17 +80,15 @@ def test_a_script_of_ours_leads_to_the_real_one_without_overriding_what_is_set(p
     defaults = {"PASSPHRASE_FILE": '/a folder/it\'s "secret" $HOME}', "STATE": "default"}
     script = install.expose(install.find(), binaries, defaults)
     assert script == binaries / "pulumi"
-    said = subprocess.run(
-        ["pulumi", "up", "two words"], env={**os.environ, "STATE": "mine"}, capture_output=True, text=True
-    )
-    assert said.stdout == '/a folder/it\'s "secret" $HOME} mine up two words\n'
+    said = subprocess.check_output(["pulumi", "up", "two words"], env={**os.environ, "STATE": "mine"}, text=True)
+    assert said == '/a folder/it\'s "secret" $HOME} mine up two words\n'
     assert install.find() == install.CommandLine(real, "3.250.0", "cache")
     assert sorted(path.name for path in binaries.iterdir()) == ["pulumi"]
 
 
 def test_where_there_is_nothing_every_way_that_was_tried_is_told(places):
     _, cache = places
-    nobody = {name: "http://127.0.0.1:1" for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")}
+    nobody = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:1")
     script = """\
 from bentoship.engine import install
 from bentoship.errors import EngineMissing
@@ -99,7 +97,8 @@ try:
 except EngineMissing as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, **nobody}, capture_output=True, text=True)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env={**os.environ, **nobody}, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     *told, missing = done.stdout.splitlines()
     assert told == [f"told: pulumi {install.BUILT_VERSION}: asking the official installer"]

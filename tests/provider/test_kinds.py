@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pytest
+from pydantic import Field
 
 from bentoship.deployment import Frozen
 from bentoship.provider.kinds import Kind, KindProvider
@@ -16,7 +17,7 @@ class LampInputs(Frozen):
     room: str
     watts: int = 40
     note: str = ""
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class Lamp(Kind[LampInputs]):

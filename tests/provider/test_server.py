@@ -10,13 +10,13 @@ import threading
 
 import grpc
 import pytest
-from fake_project import unused_url
-from fake_service import FakeService, as_json
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from bentoship import _version
 from bentoship.provider.properties import UNKNOWN, from_struct, to_struct
+from fake_project import unused_url
+from fake_service import FakeService, as_json
 
 GATE = "bentoship:index:Gate"
 URN = f"urn:pulumi:dev-local::bentoship::{GATE}::gate"

@@ -51,7 +51,7 @@ def read_event(line: str) -> Event | None:
     try:
         raw = json.loads(line)
     except ValueError:
-        return None
+        raw = None
     if not isinstance(raw, dict):
         return None
     if "resourcePreEvent" in raw:

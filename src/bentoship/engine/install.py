@@ -87,7 +87,8 @@ def expose(command_line: CommandLine, folder: Path, environment: dict[str, str])
     values = {name: shlex.quote(value) for name, value in sorted(everything.items())}
     defaults = "".join(f"{name}=${{{name}:-{value}}}; export {name}\n" for name, value in values.items())
     script = folder / "pulumi"
-    _write_executable(script, f'#!/bin/sh\n# Written by bentoship.\n{defaults}exec {shlex.quote(str(command_line.path))} "$@"\n')
+    start = f'exec {shlex.quote(str(command_line.path))} "$@"'
+    _write_executable(script, f"#!/bin/sh\n# Written by bentoship.\n{defaults}{start}\n")
     return script
 
 

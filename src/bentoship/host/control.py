@@ -147,7 +147,7 @@ class Supervisor:
                 connection.request(method, route, json.dumps(body))
                 answer = connection.getresponse()
                 text = answer.read().decode()
-        except (FileNotFoundError, ConnectionRefusedError) as error:
+        except (FileNotFoundError, ConnectionError) as error:
             raise _NotRunningError(
                 str(self.directory), "has no supervisor that runs", "`bentoship up` starts it"
             ) from error

@@ -155,8 +155,9 @@ def serve(provider: Provider) -> None:
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)  # noqa: T201 - the protocol
     server.start()
     ended.wait()
-    provider.cancel()  # what still waits would keep this process alive
+    provider.cancel()
     server.stop(grace=0.5).wait()
+    os._exit(0)  # a call that still waits for something must not keep this process alive
 
 
 def end_with_parent(ended: threading.Event) -> None:
