@@ -31,7 +31,7 @@ def number(text: str) -> float:
 
 
 def read(path: Path = DATA) -> tuple[np.ndarray, np.ndarray]:
-    """The features (rows × 3) and the salaries (rows) of the data, both float64."""
+    """The features (rows by 3) and the salaries (rows) of the data, both float64."""
     with path.open(newline="") as file:
         rows = [{key: number(value) for key, value in row.items()} for row in csv.DictReader(file)]
     return np.array([[row[key] for key in FEATURES] for row in rows]), np.array([row["salary"] for row in rows])

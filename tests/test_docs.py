@@ -17,13 +17,13 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from projects import ROOT
 
 import bentoship
 from bentoship import environments, targets
 from bentoship.host import ports
 from bentoship.host.control import Supervisor
 from bentoship.project import Project
+from projects import ROOT
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
@@ -47,7 +47,9 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.root = folder
         self.port, self.serve_port = ports.free_port(), ports.free_port()
-        tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+        tracked = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
         for name in tracked.stdout.splitlines():
             if (ROOT / name).is_file() and not name.startswith(("tests/", "src/")):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,9 @@ class Reader:
         ours = next(Path(sys.prefix).glob("lib/python*/site-packages"))
         (packages / "ours.pth").write_text(f"import site; site.addsitedir({str(ours)!r})\n")
         for name in ("bentoship", "bentoml"):
-            script = (Path(sys.prefix) / "bin" / name).read_text().replace(sys.executable, str(place / "bin" / "python"))
+            script = (
+                (Path(sys.prefix) / "bin" / name).read_text().replace(sys.executable, str(place / "bin" / "python"))
+            )
             (place / "bin" / name).write_text(script.replace(sys.prefix, str(place)))
             (place / "bin" / name).chmod(0o755)
         (place / "installed").touch()
@@ -75,13 +79,17 @@ class Reader:
         inside = {"PATH": f"{self.root / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
         if command.startswith("bentoml serve"):
             return self._serve(command, os.environ | inside)
-        done = subprocess.run(["bash", "-c", command], cwd=self.root, env=os.environ | inside, capture_output=True, text=True)  # noqa: PLW1510
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.root, env=os.environ | inside, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
     def _serve(self, command, environment) -> str:
         words = shlex.split(command.replace("3456", str(self.serve_port)))
-        with subprocess.Popen(words, cwd=self.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as serving:
+        with subprocess.Popen(
+            words, cwd=self.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as serving:
             try:
                 body = {"experience": 2, "test_score": 9, "interview_score": 6}
                 return until_answered(f"http://127.0.0.1:{self.serve_port}/predict", body)

@@ -1,4 +1,4 @@
-"""environments/<name>.yaml -> Environment. The only place that reads configuration; all its errors end here, at once."""
+"""environments/<name>.yaml -> Environment: the only place that reads configuration; its errors end here, at once."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from .deployment import Frozen, ReleaseRef
 from .errors import EngineError
@@ -36,7 +36,7 @@ class Entry(Frozen):
     result: Literal["live", "failed"] = "live"
     reason: str = ""
     """Why it failed, if it did."""
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default_factory=dict)
     """What took part: bentoship, pulumi, python."""
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from projects import ROOT, tiny
 
 from bentoship.host import ports
 from bentoship.host.control import Supervisor
+from projects import ROOT, tiny
 
 SERVICE = """
 import os

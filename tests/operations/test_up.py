@@ -90,7 +90,9 @@ def test_second_up_changes_nothing_and_starts_no_process(shop):
     assert "nothing changed" in again.stderr
     assert {(release.id, release.pid) for release in shop.supervisor.status().releases} == before
     assert shop.run("plan", "dev", code=0).stdout.count("nothing changes") == 1
-    preview = shop.run(PULUMI, "-C", "infra", "preview", "-s", "dev-local", "--non-interactive", **shop_passphrase(shop))
+    preview = shop.run(
+        PULUMI, "-C", "infra", "preview", "-s", "dev-local", "--non-interactive", **shop_passphrase(shop)
+    )
     assert "5 unchanged" in preview.stdout
     assert not {"to create", "to update", "to delete", "to replace"} & set(preview.stdout.split("\n"))
 

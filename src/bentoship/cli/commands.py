@@ -46,7 +46,7 @@ ENVIRONMENT = click.argument("environment", metavar="ENVIRONMENT")
 @click.option(
     "-C", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Work in this folder's project."
 )
-def bentoship(folder: Path | None) -> None:  # noqa: ARG001 - read by _project
+def bentoship(folder: Path | None) -> None:
     """Seal a BentoML service into one release and put that same release anywhere."""
 
 
@@ -226,7 +226,7 @@ def doctor(as_json: bool) -> int:  # noqa: FBT001
         printer.data([vars(finding) for finding in findings])
     else:
         for finding in findings:
-            mark, colour = {"ok": ("✓", "green"), "warning": ("!", "yellow")}.get(finding.state, ("×", "red"))
+            mark, colour = {"ok": ("✓", "green"), "warning": ("!", "yellow")}.get(finding.state, ("-", "red"))
             remedy = f"\n    {finding.remedy}" if finding.remedy else ""
             click.echo(f"{click.style(mark, fg=colour)} {finding.check}: {finding.message}{remedy}")
     return int(any(finding.state == "missing" for finding in findings))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..project import Project
 from ..release import bentofile
-from ..release.lock import NAME, _changes, _recorded, wanted_requirements
+from ..release.lock import NAME, changes_in
 from .finding import Finding
 
 _REMEDY = "the next `bentoship build` does it; commit the file"
@@ -21,8 +21,7 @@ def check(project: Project | None) -> Iterator[Finding]:
     if not path.is_file():
         yield Finding("lock", "warning", f"{NAME} is not here yet", _REMEDY)
         return
-    wanted = wanted_requirements(described.requirements)
-    changes = tuple(_changes(_recorded(path.read_text(encoding="utf-8", errors="replace")), wanted))
+    changes = changes_in(path.read_text(encoding="utf-8", errors="replace"), described)
     if changes:
         yield Finding("lock", "warning", f"{NAME} will be renewed: {'; '.join(changes)}", _REMEDY)
     else:

@@ -122,7 +122,9 @@ def _newest_installed() -> CommandLine | None:
 def _usable(path: Path, source: str) -> CommandLine | None:
     environment = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
-        answer = subprocess.run([path, "version"], capture_output=True, text=True, env=environment, timeout=30)  # noqa: PLW1510
+        answer = subprocess.run(
+            [path, "version"], capture_output=True, text=True, env=environment, timeout=30, check=False
+        )
         version = Version(answer.stdout.strip().removeprefix("v"))
     except (OSError, subprocess.TimeoutExpired, InvalidVersion):
         return None
@@ -189,7 +191,7 @@ def _build(go: str, folder: Path, tell: Tell) -> None:
     command = [go, "build", "-mod=readonly", *flags, "-o", str(folder / "bin" / "pulumi"), GO_MODULE]
     environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     with _heartbeat("still building pulumi", tell):
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)  # noqa: PLW1510
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no output"]
         raise _NotThisWayError(f"building it from its Go module failed ({last[0]})")

@@ -32,21 +32,21 @@ class PythonLanguageHost(LanguageServer):
         super().__init__(lambda: None)
         self._engine_address = engine_address
 
-    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - names of the protocol
+    def Handshake(self, request: Any, context: Any) -> Any:
         return language_pb2.LanguageHandshakeResponse()
 
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
         from importlib.metadata import version  # noqa: PLC0415 - asked for once
 
         return plugin_pb2.PluginInfo(version=version("pulumi"))
 
-    def GetProgramDependencies(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+    def GetProgramDependencies(self, request: Any, context: Any) -> Any:
         return language_pb2.GetProgramDependenciesResponse()
 
-    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+    def Cancel(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
 
-    def Run(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Run(self, request: Any, context: Any) -> Any:
         """Run the program once, for a preview or for an update."""
         os.chdir(request.pwd)
         folder = Path(request.info.program_directory or request.pwd)

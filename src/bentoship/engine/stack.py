@@ -166,8 +166,8 @@ class Stack:
 
     def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.command_line.path), "--non-interactive", "--color", "never", *words]
-        return subprocess.run(  # noqa: PLW1510 - the caller looks at the code
-            command, cwd=self.folder, env=self._environment(), capture_output=True, text=True
+        return subprocess.run(
+            command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False
         )
 
     def _operate(self, verb: str, options: list[str], on_event: OnEvent) -> Outcome:

@@ -1,0 +1,1 @@
+"""Runs sealed releases on this machine: unpack, start, probe, route, drain."""

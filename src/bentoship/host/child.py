@@ -53,6 +53,10 @@ class Child:
         return ports.url(ports.LOCALHOST, self.port)
 
 
+BYTECODE = "bytecode"
+"""Folder of a supervisor for the bytecode of what it runs."""
+
+
 async def start(
     directory: Path, variables: Mapping[str, str], owner: Path, scratch: Path, print_line: Callable[[str], None]
 ) -> Child:
@@ -63,7 +67,8 @@ async def start(
     """
     port = ports.free_port()
     own = _folder_below(scratch)
-    environment = {**launch.environment(port, own, variables), OWNER: str(owner)}
+    kept = {"PYTHONPYCACHEPREFIX": str(owner / BYTECODE)}  # a release that is started again need not compile again
+    environment = {**kept, **launch.environment(port, own, variables), OWNER: str(owner)}
     reader, writer = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -74,7 +79,7 @@ async def start(
             stdout=writer,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
     except OSError:
         os.close(reader)
@@ -188,7 +193,8 @@ def _both(first: Callable[[str], None], second: Callable[[str], None]) -> Callab
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Have this process end when its parent does. For `preexec_fn`, on Linux; elsewhere it does nothing."""
     # Runs in the child between fork and exec. Elsewhere than on Linux only the next supervisor ends leftovers.
     if _libc:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

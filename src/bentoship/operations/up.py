@@ -91,17 +91,17 @@ def deploy(stack: Stack, deployment: Deployment, new: ReleaseRef, entry: Entry, 
     except UpdateFailed as failure:
         if wanted is not ledger and ledger.live is not None:
             tell(f"{stack.name}: going back to release {ledger.live.short}")
-            _go_back(lambda: run(ledger.fail(entry, str(failure))), stack, tell)
+            _go_back(run, ledger.fail(entry, str(failure)), stack.name, tell)
         raise
     return _deployed(deployment, new, outcome)
 
 
-def _go_back(run: Callable[[], Outcome], stack: Stack, tell: Tell) -> None:
+def _go_back(run: Callable[[Ledger], Outcome], ledger: Ledger, stack: str, tell: Tell) -> None:
     try:
-        run()
+        run(ledger)
     except EngineError as error:
         # The pointer never moved, so the old release serves; what the new one left is removed by the next `up`.
-        tell(f"{stack.name}: could not remove what the failed release left: {error}")
+        tell(f"{stack}: could not remove what the failed release left: {error}")
 
 
 def read_ledger(stack: Stack) -> Ledger:

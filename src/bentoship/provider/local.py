@@ -7,14 +7,21 @@ Traffic   the pointer: which release answers, in percent
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import ClassVar
+
+from pydantic import Field
 
 from ..deployment import Frozen
 from ..host.control import Supervisor
 from ..release.unpack import unpack
+from ..release.wheels import native_cache, native_site_packages, runs_here
 from .kinds import Kind
 from .server import Properties
+
+UNPACKED = "releases"
 
 
 class RouterInputs(Frozen):
@@ -58,7 +65,7 @@ class ServiceInputs(Frozen):
     """The release and its variables: what the supervisor calls it, and what traffic goes to."""
     archive: str
     """Absolute path of the sealed release."""
-    variables: dict[str, str] = {}
+    variables: dict[str, str] = Field(default_factory=dict)
     ready_timeout: float = 120
 
 
@@ -73,8 +80,8 @@ class Service(Kind[ServiceInputs]):
     def create(self, inputs: ServiceInputs) -> tuple[str, Properties]:
         """Check the bytes, unpack them, start them, wait for `/readyz`; HostError with the last log lines."""
         directory = Path(inputs.directory)
-        unpacked = unpack(Path(inputs.archive), directory / "releases")
-        variables = {**inputs.variables, "BENTOSHIP_RELEASE": inputs.release}
+        unpacked = unpack(Path(inputs.archive), directory / UNPACKED)
+        variables = {**_of_this_machine(unpacked), **inputs.variables, "BENTOSHIP_RELEASE": inputs.release}
         url = Supervisor(directory).start(inputs.revision, unpacked, variables, inputs.ready_timeout)
         return f"{inputs.router}/{inputs.revision}", {"url": url}
 
@@ -85,8 +92,21 @@ class Service(Kind[ServiceInputs]):
         return outputs if inputs.revision in running else None
 
     def delete(self, inputs: ServiceInputs) -> None:
-        """Let the requests in flight finish, then stop it."""
-        Supervisor(Path(inputs.directory)).stop(inputs.revision)
+        """Let the requests in flight finish, then stop it; its files go when nothing else runs from them."""
+        supervisor = Supervisor(Path(inputs.directory))
+        supervisor.stop(inputs.revision)
+        status = supervisor.status()
+        if not status or not any(release.id.startswith(inputs.release[:12]) for release in status.releases):
+            shutil.rmtree(supervisor.directory / UNPACKED / inputs.release, ignore_errors=True)
+
+
+def _of_this_machine(unpacked: Path) -> dict[str, str]:
+    """What a release must be told here: our interpreter, and native wheels where its own can't run."""
+    variables = {"BENTOSHIP_PYTHON": sys.executable}
+    if not runs_here():
+        lock = unpacked / "bentofile.lock"
+        variables["BENTOSHIP_SITE_PACKAGES"] = str(native_site_packages(lock, native_cache(lock)))
+    return variables
 
 
 class TrafficInputs(Frozen):

@@ -77,30 +77,30 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, provider: Provider, ended: threading.Event) -> None:
         self._provider, self._ended = provider, ended
 
-    def Attach(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+    def Attach(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
 
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version=self._provider.version)
 
-    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+    def CheckConfig(self, request: Any, context: Any) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+    def DiffConfig(self, request: Any, context: Any) -> Any:
         return provider_pb2.DiffResponse()
 
-    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Configure(self, request: Any, context: Any) -> Any:
         _answer(context, lambda: self._provider.configure(from_struct(request.args)))
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
 
-    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Check(self, request: Any, context: Any) -> Any:
         inputs, problems = _answer(
             context, lambda: self._provider.check(request.type, request.name, from_struct(request.news))
         )
         failures = [provider_pb2.CheckFailure(property=p.where, reason=_sentence(p)) for p in problems]
         return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
 
-    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Diff(self, request: Any, context: Any) -> Any:
         old, new = from_struct(request.old_inputs), from_struct(request.news)
         found = _answer(context, lambda: self._provider.diff(request.type, old, new))
         some = provider_pb2.DiffResponse.DIFF_SOME if found.changed else provider_pb2.DiffResponse.DIFF_NONE
@@ -108,7 +108,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
             changes=some, diffs=found.changed, replaces=found.replaced, deleteBeforeReplace=found.delete_first
         )
 
-    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Create(self, request: Any, context: Any) -> Any:
         inputs = from_struct(request.properties)
         if request.preview or has_unknown(dict(inputs)):
             outputs = _answer(context, lambda: self._provider.preview(request.type, inputs))
@@ -116,7 +116,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         identity, outputs = _answer(context, lambda: self._provider.create(request.type, request.name, inputs))
         return provider_pb2.CreateResponse(id=identity, properties=to_struct(outputs))
 
-    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Read(self, request: Any, context: Any) -> Any:
         inputs, outputs = from_struct(request.inputs), from_struct(request.properties)
         now = _answer(context, lambda: self._provider.read(request.type, request.id, inputs, outputs))
         if now is None:
@@ -124,7 +124,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         drifted = {key: now.get(key, value) for key, value in inputs.items()}
         return provider_pb2.ReadResponse(id=request.id, properties=to_struct(now), inputs=to_struct(drifted))
 
-    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Update(self, request: Any, context: Any) -> Any:
         old, new = from_struct(request.olds), from_struct(request.news)
         if request.preview or has_unknown(dict(new)):
             outputs = _answer(context, lambda: self._provider.preview(request.type, new))
@@ -132,11 +132,11 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
             outputs = _answer(context, lambda: self._provider.update(request.type, request.id, old, new))
         return provider_pb2.UpdateResponse(properties=to_struct(outputs))
 
-    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Delete(self, request: Any, context: Any) -> Any:
         _answer(context, lambda: self._provider.delete(request.type, request.id, from_struct(request.properties)))
         return empty_pb2.Empty()
 
-    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+    def Cancel(self, request: Any, context: Any) -> Any:
         self._provider.cancel()
         return empty_pb2.Empty()
 

@@ -123,7 +123,7 @@ def _running(directory: Path, variables: dict[str, str], work: Path) -> Iterator
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=child._end_with_parent,  # noqa: PLW1509, SLF001 -- nothing else ends it when we are killed
+            preexec_fn=child.end_with_parent,  # noqa: PLW1509 -- nothing else ends it when we are killed
         )
     url = ports.url(ports.LOCALHOST, port)
     try:

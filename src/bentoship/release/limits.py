@@ -1,7 +1,6 @@
 """What every platform takes, as data, and where a release can therefore go.
 
-A release too big for one platform is still a release. Each number has the page that it comes from; the pages were
-read in November 2026.
+A release too big for one platform is still a release. Each number has the page that it comes from.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ class Platform:
     """What the user can do on this platform all the same."""
 
 
+_MACHINE_PAGES = ("wiki.debian.org/Python", "documentation.ubuntu.com/ubuntu-for-developers")
 _MACHINE_IMAGES = ("3.11", "3.12", "3.13")
 """Debian 12, Ubuntu 24.04 and Debian 13: the images of every cloud that have this Python as their own."""
 
@@ -46,7 +46,9 @@ PLATFORMS: Mapping[str, Platform] = {
         pythons=("3.9", "3.11", "3.12", "3.13"),
         zip_bytes=500 * _MB,
     ),
-    "aws/ec2": Platform(pages=("packages.debian.org/python3", "packages.ubuntu.com/python3"), pythons=_MACHINE_IMAGES),
+    "aws/ec2": Platform(
+        pages=("wiki.debian.org/Python", "documentation.ubuntu.com/ubuntu-for-developers"), pythons=_MACHINE_IMAGES
+    ),
     "gcp/app_engine": Platform(
         pages=("cloud.google.com/appengine/quotas", "cloud.google.com/appengine/docs/standard/python3/runtime"),
         pythons=("3.10", "3.11", "3.12", "3.13", "3.14"),
@@ -55,13 +57,13 @@ PLATFORMS: Mapping[str, Platform] = {
         files_in_folder=1_000,
         escape="the limits of files are those of App Engine standard; `flavour: flexible` has none of them",
     ),
-    "gcp/compute_engine": Platform(pages=("packages.debian.org/python3",), pythons=_MACHINE_IMAGES),
+    "gcp/compute_engine": Platform(pages=_MACHINE_PAGES, pythons=_MACHINE_IMAGES),
     "azure/web_app": Platform(
         # The zip is fetched by the start command, so the limits of Azure's own ways to deploy a zip don't bind.
         pages=("learn.microsoft.com/azure/app-service/configure-language-python",),
         pythons=("3.10", "3.11", "3.12", "3.13", "3.14"),
     ),
-    "azure/virtual_machine": Platform(pages=("packages.ubuntu.com/python3",), pythons=_MACHINE_IMAGES),
+    "azure/virtual_machine": Platform(pages=_MACHINE_PAGES, pythons=_MACHINE_IMAGES),
 }
 
 

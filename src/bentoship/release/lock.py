@@ -43,12 +43,10 @@ def locked(project: Project, *, relock: bool, tell: Callable[[str], None]) -> Pa
     """
     path = project.folder / NAME
     wanted = wanted_requirements(project.requirements)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    text = _text(path)
+    if not text:
         tell(f"locking the packages: {NAME} is not here yet")
-        text = ""
-    changes = tuple(_changes(_recorded(text), wanted)) if text else ()
+    changes = changes_in(text, project)
     if text and not changes and not relock:
         return path
     for change in changes:
@@ -97,6 +95,20 @@ def _compile(project: Project, wanted: tuple[str, ...], keep: str) -> str:
             raise LockError(NAME, *explain(done.stderr))
         header = _OPENING + "".join(f"{_MARK}{requirement}\n" for requirement in wanted)
         return header + _without_comments(output.read_text(encoding="utf-8"))
+
+
+def changes_in(text: str, project: Project) -> tuple[str, ...]:
+    """How `project` differs from what the lock `text` was made from, a clause each; none of an empty text."""
+    return tuple(_changes(_recorded(text), wanted_requirements(project.requirements))) if text else ()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise LockError(str(path), "is not text", "remove it, and the next `bentoship build` makes it anew") from error
 
 
 def _without_comments(text: str) -> str:

@@ -56,6 +56,7 @@ class Served:
         """The traceback of a start-up that failed."""
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request, or watch the start of the application."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, self._watching(send))
         elif scope["type"] == "http":
