@@ -12,6 +12,7 @@
     └── EngineError               Pulumi is missing or failed
         ├── EngineMissing         no Pulumi command line, and no way to get one
         ├── StackLocked           somebody else is changing the stack
+        ├── UpdateInterrupted     the engine was asked to stop half-way
         └── UpdateFailed          the engine ran and could not finish
 
 Whatever is not in the tree is a defect of ours and keeps its traceback.
@@ -101,6 +102,10 @@ class StackLocked(EngineError):
         super().__init__(where, fault, remedy)
         self.holder = holder
         """Who holds the lock (engine.locks.Holder), if that is known."""
+
+
+class UpdateInterrupted(EngineError):
+    """The engine was asked to stop half-way, and did."""
 
 
 class UpdateFailed(EngineError):

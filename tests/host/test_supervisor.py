@@ -38,7 +38,7 @@ def only(supervisor):
 
 def until(condition):
     """Wait for a thing that only the outside world can show."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if found := condition():
             return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import signal
 import threading
 import time
 from collections import Counter
@@ -232,6 +234,34 @@ def test_kill_9_of_up_at_any_step_then_up_again(shop, moment):
     assert [release.ready for release in status.releases] == [True]
     assert len(supervisors(shop)) == 1
     assert json.loads(shop.run("plan", "dev", "--json").stdout)["changed"] is False
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_up_ends_well_and_is_carried_on_by_the_next(shop, how):
+    shop.run("build")
+    interrupted = shop.start("up", "dev")
+    while moments(shop) != "starting" and interrupted.poll() is None:
+        time.sleep(0.005)
+    interrupted.send_signal(how)
+    _, stderr = interrupted.communicate(timeout=60)
+    assert interrupted.returncode == 130
+    assert "Traceback" not in stderr
+    assert not list((shop.root / ".bentoship" / "state").rglob("locks/**/*.json"))
+    shop.run("up", "dev")
+    assert versions(shop) == ["one"]
+
+
+def test_a_stack_that_somebody_else_changes_is_refused_with_his_name(shop):
+    shop.run("build")
+    first = shop.start("up", "dev")
+    while moments(shop) != "starting" and first.poll() is None:
+        time.sleep(0.005)
+    refused = shop.run("up", "dev", code=1)
+    for word in (getpass.getuser(), "since", "pulumi -C infra cancel -s dev-local"):
+        assert word in refused.stderr
+    _, stderr = first.communicate(timeout=120)
+    assert first.returncode == 0, stderr
+    assert versions(shop) == ["one"]
 
 
 def supervisors(shop):

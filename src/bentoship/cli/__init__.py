@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+from typing import NoReturn
 
 import click
 
@@ -34,6 +36,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit code of one command."""
     failed = 2 if arguments[:1] == ["plan"] else 1
+    signal.signal(signal.SIGTERM, _interrupt)  # what runs below us is to end well, whoever asks
     try:
         code = commands.bentoship.main(args=arguments, prog_name="bentoship", standalone_mode=False)
     except BentoshipError as error:
@@ -54,3 +57,7 @@ def run(arguments: list[str]) -> int:
         complain(BentoshipError(str(error.filename or "this machine"), OF_THE_MACHINE[error.errno]))
         return failed
     return code if isinstance(code, int) else 0
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import EngineError, StackLocked, UpdateFailed
+from ..errors import EngineError, StackLocked, UpdateFailed, UpdateInterrupted
 from . import locks
 from .events import Event, Step, read_event
 from .install import PYTHON, CommandLine
@@ -31,6 +31,8 @@ OnEvent = Callable[[Event], None]
 
 _running: set[subprocess.Popen[str]] = set()
 """The engines that this process has started and that have not ended."""
+_interrupted = threading.Event()
+"""Set once this process has been asked to stop: what fails from then on, fails because of that."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,8 @@ class Stack:
         )
 
     def _operate(self, verb: str, options: list[str], on_event: OnEvent) -> Outcome:
+        if _interrupted.is_set():
+            raise self._failure(verb, _Run(), "")
         begin = time.monotonic()
         command = [str(self.command_line.path), "--non-interactive", "--color", "never", verb, "--json"]
         run, complaints = _Run(), list[str]()
@@ -197,6 +201,8 @@ class Stack:
         return Outcome(run.changes, tuple(run.steps.values()), run.outputs, time.monotonic() - begin)
 
     def _failure(self, verb: str, run: _Run, complaint: str) -> EngineError:
+        if _interrupted.is_set():
+            return UpdateInterrupted(self.name, "was interrupted", "the same command carries on from here")
         if run.errors:
             return UpdateFailed(self.name, "\n".join(dict.fromkeys(run.errors)))
         return self._error(complaint, verb)
@@ -215,5 +221,6 @@ class Stack:
 
 def interrupt_all() -> None:
     """Ask every running engine to end the step it is at, write its state and release its lock."""
+    _interrupted.set()
     for process in tuple(_running):
         process.send_signal(signal.SIGINT)
