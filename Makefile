@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 ENVIRONMENT ?= dev
+SYNC := --quiet --frozen --compile-bytecode --python $(BIN)/python
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: up setup engine model test check check-style format bench docs clean
+.PHONY: up setup setup-tests engine model test check check-style format bench docs clean
 
 up: engine model ## from a fresh clone to a model that answers over HTTP
 	@$(BIN)/bentoship up $(ENVIRONMENT)
@@ -15,10 +16,17 @@ setup: $(VENV)/installed ## the virtual environment, exactly as uv.lock says
 
 $(VENV)/installed: pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "bentoship needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d; name another one: make PYTHON=python3.12" % v)'
+	@echo "installing what uv.lock names into $(VENV)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/uv --version 2>/dev/null | grep -q '^uv $(UV_VERSION)' || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv sync --quiet --frozen --compile-bytecode --python $(BIN)/python --extra sample
+	@$(BIN)/uv sync $(SYNC) --inexact --no-default-groups --extra sample
+	@touch $@
+
+setup-tests: $(VENV)/installed-tests ## and what tests, types and style need
+
+$(VENV)/installed-tests: $(VENV)/installed
+	@$(BIN)/uv sync $(SYNC) --extra sample
 	@touch $@
 
 engine: setup ## Pulumi's command line: found, or installed once for this machine
@@ -29,19 +37,19 @@ model: models/salary.joblib
 models/salary.joblib: $(VENV)/installed models/train.py models/hiring.csv
 	@$(BIN)/python models/train.py
 
-test: engine model ## every test; says what was skipped and why
+test: setup-tests engine model ## every test; says what was skipped and why
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: check-style ## what to run before a commit: style, types, imports, quick tests; under a minute
 	@$(BIN)/python -m pytest -q -m "not slow" -n 2
 
-check-style: setup
+check-style: setup-tests
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-format: setup
+format: setup-tests
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 

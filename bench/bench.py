@@ -9,11 +9,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
+
+from bentoship.host.control import Supervisor
+from bentoship.host.logs import tail
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -47,7 +52,9 @@ def _measure(project: Path) -> None:
         _row("plan, a new release", size, _best(lambda: _bentoship(project, "plan", environment, code=1)))
         _row("up, a new release (sealed before)", size, _time(lambda: _bentoship(project, "up", environment)))
         if size == 1:
-            _row("start to /readyz, cold bytecode", 1, _ready_seconds(project, environment))
+            _row("start to /readyz, without bytecode", 1, _start_seconds(project, environment))
+            _kill(project, environment)
+            _row("start to /readyz, with bytecode", 1, _start_seconds(project, environment))
         _bentoship(project, "destroy", environment, "--yes")
     _row("bentoship --help", "-", _best(lambda: _bentoship(project, "--help")))
 
@@ -78,20 +85,24 @@ def _seal(project: Path) -> None:
     _bentoship(project, "build")
 
 
-def _ready_seconds(project: Path, environment: str) -> float:
-    """What the supervisor's log says from the start of the serving process until it was ready."""
-    from bentoship.host.control import Supervisor  # noqa: PLC0415
-    from bentoship.host.logs import tail  # noqa: PLC0415
-
-    supervisor = Supervisor(project / ".bentoship" / "local" / f"{environment}-d0")
+def _start_seconds(project: Path, environment: str) -> float:
+    """What passed between the start of the serving process and its readiness, as the supervisor tells both."""
+    supervisor = _supervisor(project, environment)
     (release,) = supervisor.status().releases
-    pid = release.pid
-    begin = time.monotonic()
-    os.kill(pid, 9)
+    ready = [line.at for line in tail(supervisor.logs, 1000) if f"is ready (pid {release.pid}," in line.text]
+    return (datetime.fromisoformat(ready[-1]) - datetime.fromisoformat(release.started_at)).total_seconds()
+
+
+def _kill(project: Path, environment: str) -> None:
+    supervisor = _supervisor(project, environment)
+    pid = supervisor.status().releases[0].pid
+    os.kill(pid, signal.SIGKILL)
     while (now := supervisor.status().releases[0]).pid in (pid, None) or not now.ready:
         time.sleep(0.01)
-    assert tail(supervisor.logs)
-    return time.monotonic() - begin
+
+
+def _supervisor(project: Path, environment: str) -> Supervisor:
+    return Supervisor(project / ".bentoship" / "local" / f"{environment}-d0")
 
 
 def _bentoship(project: Path, *words: str, code: int = 0) -> None:
