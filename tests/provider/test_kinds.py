@@ -133,3 +133,7 @@ def test_what_somebody_else_changed_is_seen(provider, lamp):
     _, made = provider.create(LAMP, "lamp", {"room": "hall", "watts": 40})
     lamp.burning["hall"] = 100
     assert provider.read(LAMP, "lamp-hall", {"room": "hall", "watts": 40}, made)["watts"] == 100
+
+
+def test_what_another_version_wrote_is_taken_for_gone(provider):
+    assert provider.read(LAMP, "x", {"an": "older input"}, {}) is None

@@ -87,9 +87,13 @@ class KindProvider:
         return identity, {**inputs, **outputs}
 
     def read(self, token: str, identity: str, inputs: Properties, outputs: Properties) -> Properties | None:  # noqa: ARG002
-        """Look at the resource."""
+        """Look at the resource; one that another version of us has written is made anew."""
         kind = self._kinds[token]
-        now = kind.read(kind.inputs.model_validate(inputs), outputs)
+        try:
+            understood = kind.inputs.model_validate(inputs)
+        except ValidationError:
+            return None
+        now = kind.read(understood, outputs)
         return None if now is None else {**outputs, **now}
 
     def update(self, token: str, identity: str, old: Properties, new: Properties) -> Properties:  # noqa: ARG002
