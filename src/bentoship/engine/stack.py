@@ -29,10 +29,8 @@ from .install import PYTHON, CommandLine
 NO_STACK = "no stack named"
 OnEvent = Callable[[Event], None]
 
-_running: set[subprocess.Popen[str]] = set()
-"""The engines that this process has started and that have not ended."""
-_interrupted = threading.Event()
-"""Set once this process has been asked to stop: what fails from then on, fails because of that."""
+_running: dict[subprocess.Popen[str], bool] = {}
+"""The engines that this process has started and that have not ended, and whether they have been asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +171,6 @@ class Stack:
         )
 
     def _operate(self, verb: str, options: list[str], on_event: OnEvent) -> Outcome:
-        if _interrupted.is_set():
-            raise self._failure(verb, _Run(), "")
         begin = time.monotonic()
         command = [str(self.command_line.path), "--non-interactive", "--color", "never", verb, "--json"]
         run, complaints = _Run(), list[str]()
@@ -188,21 +184,21 @@ class Stack:
             text=True,
             start_new_session=True,  # Ctrl-C is for us: `interrupt_all` passes it on once, so that the engine ends well
         ) as process:
-            _running.add(process)
+            _running[process] = False
             collector = threading.Thread(target=lambda: complaints.extend(process.stderr or ()), daemon=True)
             collector.start()
             for event in filter(None, map(read_event, process.stdout or ())):
                 run.take(event)
                 on_event(event)
             collector.join()
-        _running.discard(process)
+        interrupted = _running.pop(process)
+        if process.returncode and interrupted:
+            raise UpdateInterrupted(self.name, "was interrupted", "the same command carries on from here")
         if process.returncode:
             raise self._failure(verb, run, "".join(complaints))
         return Outcome(run.changes, tuple(run.steps.values()), run.outputs, time.monotonic() - begin)
 
     def _failure(self, verb: str, run: _Run, complaint: str) -> EngineError:
-        if _interrupted.is_set():
-            return UpdateInterrupted(self.name, "was interrupted", "the same command carries on from here")
         if run.errors:
             return UpdateFailed(self.name, "\n".join(dict.fromkeys(run.errors)))
         return self._error(complaint, verb)
@@ -219,8 +215,12 @@ class Stack:
         return EngineError(f"pulumi {verb} {self.name}".replace("  ", " "), sentence)
 
 
-def interrupt_all() -> None:
-    """Ask every running engine to end the step it is at, write its state and release its lock."""
-    _interrupted.set()
-    for process in tuple(_running):
-        process.send_signal(signal.SIGINT)
+def interrupt_all(*, again: bool = False) -> None:
+    """Ask every running engine to end the step it is at, write its state and release its lock.
+
+    One that was asked before is asked `again` only when told so: the second time, the engine doesn't wait.
+    """
+    for process, asked in tuple(_running.items()):
+        if again or not asked:
+            _running[process] = True
+            process.send_signal(signal.SIGINT)

@@ -22,6 +22,8 @@ Tell = Callable[[str], None]
 
 PARALLEL = 8
 """Engines at once; each takes about 150 MB with its provider and its program."""
+_LOOK = 0.5
+"""Seconds between two looks for engines that have been started after an interrupt."""
 
 
 def stack_of(project: Project, environment: Environment, deployment: Deployment, engine: CommandLine) -> Stack:
@@ -82,15 +84,20 @@ def with_lock(stack: Stack, act: Callable[[], Result], tell: Tell) -> Result:
 
 
 def _await_all(futures: list[Future[Result]], tell: Tell) -> bool:
+    """Wait for all of them; answer whether there was an interrupt, which is passed on to every engine."""
     interrupted = False
     while True:
         try:
-            wait_for(futures)
-            return interrupted
+            _, waiting = wait_for(futures, timeout=_LOOK if interrupted else None)
+            if not waiting:
+                return interrupted
+            interrupt_all()  # those that have started since
         except KeyboardInterrupt:
-            interrupted = True
             tell("interrupted; the engine ends the step it is at (a second Ctrl-C does not wait for it)")
-            interrupt_all()
+            interrupt_all(again=interrupted)
+            interrupted = True
+            for future in futures:
+                future.cancel()
 
 
 def _caught(act: Callable[[Deployment], Result], deployment: Deployment) -> Result | BentoshipError:
