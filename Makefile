@@ -60,5 +60,5 @@ docs: setup ## write the generated pages again
 	@$(BIN)/python docs/generate.py
 
 clean: ## stop what runs, then remove what was made
-	@test ! -x $(BIN)/bentoship || $(BIN)/bentoship destroy $(ENVIRONMENT) --yes
+	@test ! -x $(BIN)/bentoship || for file in environments/*.yaml; do $(BIN)/bentoship destroy $$(basename $$file .yaml) --yes || exit 1; done
 	@rm -rf $(VENV) .bentoship models/*.joblib .pytest_cache .mypy_cache .ruff_cache

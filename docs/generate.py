@@ -34,6 +34,20 @@ PROVED: dict[str, dict[str, str]] = {
         "machine": "-",
         "cloud": "-",
     },
+    "aws/elastic_beanstalk": {
+        "declared": "yes: `tests/golden/aws/`",
+        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
+        "served": "not yet",
+        "machine": "not yet",
+        "cloud": "not yet; `tests/end_to_end/test_aws.py` would",
+    },
+    "aws/ec2": {
+        "declared": "yes: `tests/golden/aws/`",
+        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
+        "served": "not yet",
+        "machine": "not yet",
+        "cloud": "not yet; `tests/end_to_end/test_aws.py` would",
+    },
 }
 """What has been run. Nothing is written here that a test doesn't run."""
 

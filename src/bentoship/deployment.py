@@ -31,8 +31,8 @@ class Frozen(BaseModel):
 class Scale(Frozen):
     """How much service an environment wants, in words that every cloud understands."""
 
-    cpu: float = Field(default=1, gt=0, description="virtual CPUs of one replica")
-    memory_gb: float = Field(default=2, gt=0, description="memory of one replica, in GB")
+    cpu: float = Field(default=1, gt=0, allow_inf_nan=False, description="virtual CPUs of one replica")
+    memory_gb: float = Field(default=2, gt=0, allow_inf_nan=False, description="memory of one replica, in GB")
     min_replicas: int = Field(default=1, ge=1, description="1 is one small machine; 2 or more are balanced over zones")
     max_replicas: int = Field(default=1, ge=1, description="how far to scale out under load")
 
@@ -53,7 +53,7 @@ class Example(Frozen):
     path: str = Field(default="/predict", pattern=r"^/", description="route of the endpoint, always asked by POST")
     body: Any = Field(description="JSON body of the request")
     answer: Any = Field(default=None, description="JSON body of the answer")
-    tolerance: float = Field(default=DEFAULT_TOLERANCE, ge=0, description="relative tolerance of numbers")
+    tolerance: float = Field(default=DEFAULT_TOLERANCE, ge=0, allow_inf_nan=False, description="relative tolerance of numbers")
 
 
 class ReleaseRef(Frozen):
@@ -120,6 +120,17 @@ class Target(Frozen, ABC):
         """Declare the resources of `workload`; return the URL that will answer."""
 
 
+class Configuration(Frozen):
+    """What an environment's file says about one deployment, as it was when a release went live."""
+
+    target: str
+    fields: dict[str, Any]
+    """The target's own fields."""
+    scale: Scale
+    variables: dict[str, str]
+    ready_timeout: float
+
+
 @dataclass(frozen=True)
 class Deployment:
     """One workload at one target in one environment: the unit with one URL and one Pulumi stack."""
@@ -136,6 +147,17 @@ class Deployment:
     def stack(self) -> str:
         """Name of the Pulumi stack: `<environment>-<deployment>`."""
         return f"{self.environment}-{self.name}"
+
+    @property
+    def configuration(self) -> Configuration:
+        """All that an environment's file says about it."""
+        return Configuration(
+            target=self.target_name,
+            fields=self.target.model_dump(),
+            scale=self.scale,
+            variables=dict(self.variables),
+            ready_timeout=self.ready_timeout,
+        )
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from . import targets
-from .deployment import READY_TIMEOUT, Deployment, Environment, Frozen, Scale, Target
+from .deployment import READY_TIMEOUT, Configuration, Deployment, Environment, Frozen, Scale, Target
 from .errors import InvalidConfiguration, Problem
 from .project import Project
 
@@ -22,14 +22,32 @@ DEPLOYMENT_NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]|[a-z]")
 COMMON = ("scale", "variables", "ready_timeout")
 """Keys that an environment says for all its deployments, and that a deployment may say for itself."""
 
+RESERVED = ("PORT", "BENTOSHIP_", "PYTHON", "GAE_")
+"""What variables of a service may not be called, or begin with: hosts and run.sh set these."""
+
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _variable_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError(f"{name!r} can't be the name of a variable: letters, digits and underscores")
+    if name == RESERVED[0] or name.startswith(RESERVED[1:]):
+        raise ValueError(f"{name} is set by the host")
+    return name
+
+
+VariableName = Annotated[str, AfterValidator(_variable_name)]
 
 
 class Shared(Frozen):
     """What may stand beside `scale` in an environment and in each of its deployments."""
 
-    variables: dict[str, str] = Field(default_factory=dict, description="environment variables of the service")
-    ready_timeout: float = Field(default=READY_TIMEOUT, gt=0, description="seconds until /readyz must answer 200")
+    variables: dict[VariableName, str] = Field(
+        default_factory=dict, description="environment variables of the service; no secrets, and none of ours"
+    )
+    ready_timeout: float = Field(
+        default=READY_TIMEOUT, gt=0, le=86_400, description="seconds until /readyz must answer 200"
+    )
 
 
 class EnvironmentFile(Shared):
@@ -126,6 +144,21 @@ def deployment_of_stack(project: Project, stack: str) -> Deployment:
     )
 
 
+def restore(project: Project, stack: str, configuration: Configuration) -> Deployment:
+    """The deployment of a stack as it was configured once, whatever the environment's file says now."""
+    environment, _, name = stack.partition("-")
+    target = targets.find(configuration.target, project.infra / "targets").model_validate(configuration.fields)
+    return Deployment(
+        environment,
+        name,
+        configuration.target,
+        target,
+        configuration.scale,
+        configuration.variables,
+        configuration.ready_timeout,
+    )
+
+
 def settings(project: Project, name: str) -> list[Setting]:
     """Every value of the merged configuration of an environment, and which file and key said it."""
     environment, reader = load(project, name), _open(project, name)
@@ -146,7 +179,7 @@ def _open(project: Project, name: str) -> _Reader:
         )
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a safe loader that is stricter
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # PyYAML lets a date such as 2024-13-45 through
         raise InvalidConfiguration(f"environments/{name}.yaml", f"is not YAML ({_one_line(error)})") from None
     if not isinstance(raw, dict):
         raise InvalidConfiguration(

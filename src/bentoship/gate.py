@@ -5,7 +5,10 @@ What a health check can't see: a release that starts, answers 200, and answers w
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,6 +21,10 @@ from .errors import GateFailed, Problem
 READY_PATH = "/readyz"
 ANSWER_TIMEOUT = 30.0
 """Seconds that one golden example may take."""
+MOST_LEVELS = 100
+"""How deep lists and mappings may be nested in a request or an answer, so that nothing here runs out of stack."""
+_TOO_DEEP = f"it is nested more than {MOST_LEVELS} levels deep"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _POLL = 0.1
 _SPELLED = 300
 """Letters of an answer that a sentence quotes: a service may answer with megabytes."""
@@ -63,9 +70,29 @@ def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT) -> Any:
             f"{url}{example.path}", f"answered {response.status_code} to a golden example: {response.text[:200]}"
         )
     try:
-        return response.json()
+        return json_value(response.content)
     except ValueError as error:
-        raise GateFailed(f"{url}{example.path}", "answered a golden example with something that isn't JSON") from error
+        sentence = f"answered a golden example with something that isn't JSON: {error}"
+        raise GateFailed(f"{url}{example.path}", sentence) from error
+
+
+def json_value(text: str | bytes) -> Any:
+    """The value that `text` spells in JSON; raises ValueError, with a clause, when it couldn't be sent on as JSON.
+
+    Python's own reader takes more than RFC 8259 has: NaN, Infinity, numbers beyond the range of floats, and halves
+    of surrogate pairs.
+    """
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        raise ValueError(f"a whole number has more than {sys.get_int_max_str_digits():,} digits") from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if clause := _unsendable(value, MOST_LEVELS):
+        raise ValueError(clause)
+    return value
 
 
 def disagreement(expected: Any, got: Any, tolerance: float, path: str = "") -> str | None:
@@ -106,6 +133,17 @@ def replay(url: str, examples: Iterable[Example]) -> int:
     if problems:
         raise GateFailed.of(problems)
     return asked
+
+
+def _unsendable(value: Any, levels: int) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number is not finite"
+    if isinstance(value, str) and _SURROGATE.search(value):
+        return "a text has half of a surrogate pair"
+    if not isinstance(value, dict | list):
+        return None
+    inside = (*value, *value.values()) if isinstance(value, dict) else value
+    return _first(_unsendable(item, levels - 1) for item in inside) if levels else _TOO_DEEP
 
 
 def _is_number(value: Any) -> bool:

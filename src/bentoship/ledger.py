@@ -1,8 +1,7 @@
 """The ledger: which releases a deployment has had, which one is live, and how that came to be.
 
 It lives in the stack's own outputs, so that a fresh clone on another machine forgets nothing. A command reads it,
-computes the next one and hands it to the program as stack configuration. All of it is values; nothing here has
-an effect.
+computes the next one and hands it to the program as an intent. All of it is values; nothing here has an effect.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from .deployment import Frozen, ReleaseRef
+from .deployment import Configuration, Frozen, ReleaseRef
 from .errors import EngineError
 
 KEPT_RELEASES = 10
@@ -32,7 +31,7 @@ class Entry(Frozen):
     by: str
     """Who did it, user@host."""
     source: str = "build"
-    """Where the release came from."""
+    """Where the release came from; `configuration` when it was live already and its environment's file changed."""
     result: Literal["live", "failed"] = "live"
     reason: str = ""
     """Why it failed, if it did."""
@@ -82,3 +81,15 @@ class Ledger(Frozen):
 
     def _with(self, entry: Entry) -> tuple[Entry, ...]:
         return (entry, *self.entries)[:KEPT_ENTRIES]
+
+
+class Intent(Frozen):
+    """What the program is to make of a stack: the ledger, and how its live release is configured.
+
+    It goes to the program as a file whose path is the stack's one configuration value: a language host passes the
+    configuration on in an environment variable, and Linux allows those 128 KiB (execve(2)).
+    """
+
+    ledger: Ledger
+    configuration: Configuration | None = None
+    """None for what the environment's file says now; otherwise what it said when the live release went live."""

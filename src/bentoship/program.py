@@ -5,31 +5,44 @@ from __future__ import annotations
 from pathlib import Path
 
 import pulumi
+from pydantic import ValidationError
 
 from . import environments
 from .deployment import Deployment, Workload, workload_name
 from .errors import BentoshipError
-from .ledger import Ledger
+from .ledger import Intent, Ledger
 from .project import Project
 
 
 def run() -> None:
-    """Provision the deployment that the stack is named after, and export its URL, its release and its ledger."""
+    """Provision the deployment that the stack is named after; export its URL, release, ledger and configuration."""
     try:
-        project = Project.find(Path.cwd())
-        deployment = environments.deployment_of_stack(project, pulumi.get_stack())
-        ledger = Ledger.read(pulumi.Config("bentoship").get("ledger"))
-        _provision(project, deployment, ledger)
+        project, stack = Project.find(Path.cwd()), pulumi.get_stack()
+        intent = _intent(stack)
+        if intent.configuration:
+            deployment = environments.restore(project, stack, intent.configuration)
+        else:
+            deployment = environments.deployment_of_stack(project, stack)
+        _provision(project, deployment, intent.ledger)
     except BentoshipError as error:
         raise pulumi.RunError(str(error)) from None
+
+
+def _intent(stack: str) -> Intent:
+    path = pulumi.Config("bentoship").get("intent")
+    try:
+        return Intent.model_validate_json(Path(path or "").read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
+        environment = stack.partition("-")[0]
+        raise pulumi.RunError(
+            f"{stack}: nothing has been deployed from here yet; `bentoship up {environment}`"
+        ) from None
 
 
 def _provision(project: Project, deployment: Deployment, ledger: Ledger) -> None:
     live = ledger.live
     if live is None:
-        raise pulumi.RunError(
-            f"stack {deployment.stack} has no release yet; `bentoship up {deployment.environment}` seals one"
-        )
+        raise pulumi.RunError(f"{deployment.stack}: there is no release; `bentoship up {deployment.environment}`")
     workload = Workload(
         name=workload_name(live.bento, deployment.stack),
         releases=ledger.releases,
@@ -42,6 +55,8 @@ def _provision(project: Project, deployment: Deployment, ledger: Ledger) -> None
     )
     url = deployment.target.provision(workload)
     pulumi.export("url", url)
+    # Known only once the pointer has moved: an update that fails leaves the old values in the outputs.
     pulumi.export("release", url.apply(lambda _: live.id))
-    # Known only once the pointer has moved: an update that fails leaves the old ledger in the outputs.
     pulumi.export("ledger", url.apply(lambda _: ledger.write()))
+    configuration = url.apply(lambda _: deployment.configuration.model_dump_json())
+    pulumi.export("configuration", pulumi.Output.secret(configuration))

@@ -9,10 +9,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 from .errors import InvalidConfiguration
 
 BENTOFILE = "bentofile.yaml"
 _PASSPHRASE_VARIABLES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+
+
+def cache() -> Path:
+    """The folder in which this machine keeps what every project shares: engines and wheels."""
+    return Path(os.environ.get("BENTOSHIP_CACHE_DIR") or platformdirs.user_cache_path("bentoship"))
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,14 @@ class Project:
         """Where the local target keeps one stack: the supervisor's state, logs and unpacked releases."""
         return self.home / "local" / stack
 
+    def intent(self, stack: str) -> Path:
+        """What the program was last asked, with success, to make of a stack."""
+        return self.home / "intents" / f"{stack}.json"
+
+    def lock(self, stack: str) -> Path:
+        """Held by the command that is at work on a stack on this machine."""
+        return self.home / "locks" / f"{stack}.lock"
+
     def archive(self, release_id: str) -> Path:
         """Where the sealed zip of a release lies, if it is on this machine."""
         return self.home / "releases" / f"{release_id}.zip"
@@ -62,19 +77,26 @@ class Project:
 
         The passphrase is made at random on first use, and readable by the user alone.
         """
-        (self.home / "state").mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.chmod(0o700)  # what services are told can be private
+        (self.home / "state").mkdir(exist_ok=True)
         if any(name in os.environ for name in _PASSPHRASE_VARIABLES):
             return {}
         path = self.home / "passphrase"
         if not path.exists():
-            _write_secret(path, secrets.token_urlsafe(32))
+            write_private(path, secrets.token_urlsafe(32))
         return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(path)}
 
 
-def _write_secret(path: Path, text: str) -> None:
+def write_private(path: Path, text: str, *, replace: bool = False) -> None:
+    """Write a file that only this user can read, whole or not at all; one that is there stays unless `replace`."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.{time.monotonic_ns()}")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
+    if replace:
+        unfinished.replace(path)
+        return
     with suppress(FileExistsError):  # of two that make one at once, the second keeps the first one's
         os.link(unfinished, path)
     unfinished.unlink()

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import EXAMPLES, ROOT, bentofile, lines, tiny
 
 from bentoship.release import store
+from projects import EXAMPLES, ROOT, bentofile, lines, tiny
 
 BENTOSHIP = Path(sys.executable).parent / "bentoship"
 
@@ -106,6 +106,31 @@ def test_a_full_disk(tmp_path):
         assert not list(store(project).glob("*.zip"))
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_an_error_of_plan_is_not_taken_for_changes(tmp_path):
+    project = tiny(tmp_path / "project")
+    told(tmp_path, "-C", str(project), "plan", "nowhere", code=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("deployments: {a: {target: local, variables: {PORT: '1'}}}", ["PORT", "host"]),
+        ("deployments: {a: {target: local, variables: {'A=B': '1'}}}", ["A=B", "letters"]),
+        ("deployments: {a: {target: local, ready_timeout: .inf}}", ["ready_timeout"]),
+        ("deployments: {a: {target: local, port: 2024-13-45}}", ["dev.yaml"]),
+        ("scale: {cpu: .nan}\ndeployments: {a: {target: local}}", ["cpu"]),
+    ],
+)
+def test_values_that_no_host_could_take(tmp_path, text, words):
+    mentions(told(tiny(tmp_path, {"environments/dev.yaml": text}), "config", "dev"), "environments/dev.yaml", *words)
+
+
+def test_a_file_where_our_folder_should_be(tmp_path):
+    project = tiny(tmp_path, {"environments/dev.yaml": "deployments: {a: {target: local}}", ".bentoship": ""})
+    shutil.copytree(ROOT / "infra", project / "infra")
+    mentions(told(project, "status", "dev"), ".bentoship", "move it away")
 
 
 def test_wrong_usage(tmp_path):

@@ -21,7 +21,7 @@ file with `pulumi cancel`.
 
 
 def test_the_holder_is_read_from_the_engines_complaint():
-    assert holder(COMPLAINT) == Holder("root", "vm-1.example.com", 19454, "2026-11-21T10:16:41Z")
+    assert holder(COMPLAINT) == Holder("root", "vm-1.example.com", 19454, "2026-11-21T10:16:41Z", f"{LOCK}?no_tmp_dir=true")
     assert holder(COMPLAINT).who == "root@vm-1.example.com (process 19454)"
 
 
@@ -38,7 +38,7 @@ def test_other_complaints_name_nobody(complaint):
 
 
 def test_a_process_of_this_machine_that_runs_is_not_gone():
-    here = Holder("anna", socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat())
+    here = Holder("anna", socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat(), LOCK)
     assert here.is_here
     assert not here.is_gone
 
@@ -46,11 +46,11 @@ def test_a_process_of_this_machine_that_runs_is_not_gone():
 def test_a_process_of_this_machine_that_has_ended_is_gone():
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    assert Holder("anna", socket.gethostname(), ended.pid, "").is_gone
+    assert Holder("anna", socket.gethostname(), ended.pid, "", LOCK).is_gone
 
 
 def test_another_process_that_got_the_number_later_is_not_the_holder():
-    assert Holder("anna", socket.gethostname(), os.getpid(), "2001-01-01T00:00:00Z").is_gone
+    assert Holder("anna", socket.gethostname(), os.getpid(), "2001-01-01T00:00:00Z", LOCK).is_gone
 
 
 def test_a_holder_that_nobody_has_waited_for_is_gone():
@@ -58,7 +58,7 @@ def test_a_holder_that_nobody_has_waited_for_is_gone():
     assert dead.stdout.read() == b"done\n"
     while psutil.Process(dead.pid).status() != psutil.STATUS_ZOMBIE:
         os.sched_yield()
-    assert Holder("anna", socket.gethostname(), dead.pid, datetime.now(UTC).isoformat()).is_gone
+    assert Holder("anna", socket.gethostname(), dead.pid, datetime.now(UTC).isoformat(), LOCK).is_gone
     dead.stdout.close()
     dead.wait()
 
@@ -66,6 +66,12 @@ def test_a_holder_that_nobody_has_waited_for_is_gone():
 def test_nobody_can_tell_whether_another_machines_process_is_gone():
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    there = Holder("anna", "another-machine", ended.pid, "")
+    there = Holder("anna", "another-machine", ended.pid, "", LOCK)
     assert not there.is_here
     assert not there.is_gone
+
+
+def test_a_shared_backend_has_machines_that_share_a_name():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert not Holder("anna", socket.gethostname(), ended.pid, "", LOCK.replace("file:///", "s3://")).is_gone

@@ -14,15 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_release import unpacked
 
-IMPATIENT = Settings(
-    liveness_interval=0.1,
-    liveness_timeout=0.3,
-    liveness_misses=2,
-    longest_pause=0.5,
-    patience=10,
-    drain=5,
-    grace=0.5,
-)
+IMPATIENT = Settings(liveness_interval=0.1, longest_pause=0.5, patience=60, grace=0.5)
 
 
 @pytest.fixture

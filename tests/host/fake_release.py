@@ -49,6 +49,11 @@ async def echo(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def mirror(request: web.Request) -> web.Response:
+    """Send the body back in one piece, so that an answer is whole or not there."""
+    return web.Response(body=await request.read())
+
+
 async def half(request: web.Request) -> web.StreamResponse:
     """Promise more than is sent, and die."""
     response = web.StreamResponse()
@@ -96,6 +101,7 @@ async def application() -> web.Application:
     await asyncio.sleep(float(os.environ.get("START_DELAY", "0")))
     app = web.Application(client_max_size=1 << 30)
     routes = {"/readyz": ready, "/livez": live, "/slow": slow, "/echo": echo, "/half": half, "/headers": headers}
+    routes["/mirror"] = mirror
     for path, handler in {**routes, "/shout": shout, "/zeros": zeros, "/zipped": zipped, "/missing": missing}.items():
         app.router.add_route("*", path, handler)
     app.router.add_route("*", "/odd{rest:.*}", headers)

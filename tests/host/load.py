@@ -20,8 +20,9 @@ class Answer:
 class Load:
     """To be entered; on leaving, every request that was sent has been answered or is counted as lost."""
 
-    def __init__(self, url: str, connections: int = 8, pause: float = 0):
+    def __init__(self, url: str, connections: int = 8, pause: float = 0, body: bytes = b"x"):
         self.url = url
+        self.body = body
         self.connections = connections
         self.pause = pause
         self.answers: list[Answer] = []
@@ -43,7 +44,7 @@ class Load:
         """Wait until `count` more requests are answered than now."""
         with self._progress:
             goal = len(self.answers) + count
-            assert self._progress.wait_for(lambda: len(self.answers) >= goal, timeout=30)
+            assert self._progress.wait_for(lambda: len(self.answers) >= goal, timeout=60)
 
     def texts(self, since: float = 0) -> set[str]:
         return {answer.text for answer in self.answers if answer.sent >= since}
@@ -53,7 +54,7 @@ class Load:
 
     async def _run(self):
         connector = aiohttp.TCPConnector(limit=self.connections)
-        async with aiohttp.ClientSession(connector=connector) as session:
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=60)) as session:
             await asyncio.gather(*(self._ask_on(session) for _ in range(self.connections)))
 
     async def _ask_on(self, session):
@@ -61,9 +62,9 @@ class Load:
             begin = time.monotonic()
             self.sent += 1
             try:
-                async with session.post(self.url, data=b"x") as response:
+                async with session.post(self.url, data=self.body) as response:
                     answer = Answer(begin, response.status, await response.text())
-            except aiohttp.ClientError as error:
+            except (aiohttp.ClientError, TimeoutError) as error:
                 answer = Answer(begin, None, repr(error))
             with self._progress:
                 self.answers.append(answer)

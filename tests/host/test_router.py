@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import os
@@ -11,16 +12,19 @@ import time
 from contextlib import closing
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx
 import pytest
 from fake_release import unpacked
 
 from bentoship.host.control import Supervisor
-from bentoship.host.router import Split
+from bentoship.host.ports import free_port
+from bentoship.host.router import Backend, Router, Split
 from conftest import IMPATIENT
 
 A = "a" * 64
 MEGABYTES = 10
+PATIENT = aiohttp.ClientTimeout(total=60)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def supervisor(tmp_path_factory):
     folder = tmp_path_factory.mktemp("router")
     handle = Supervisor(folder / "deployment", IMPATIENT)
     handle.ensure(0)
-    handle.start(A, unpacked(folder / "release"), {"ANSWER": "a"}, 20)
+    handle.start(A, unpacked(folder / "release"), {"ANSWER": "a"}, 60)
     handle.route({A: 100})
     yield handle
     handle.shut_down()
@@ -42,7 +46,7 @@ def routed(supervisor):
 
 def connect(url):
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=20)
+    return socket.create_connection((parts.hostname, parts.port), timeout=60)
 
 
 def test_split_spreads_a_canary_evenly():
@@ -57,7 +61,7 @@ def test_split_of_nothing_is_nobody():
 
 def test_ten_megabytes_go_up_and_down_unchanged(routed):
     body = os.urandom(MEGABYTES * 1024 * 1024)
-    answer = httpx.post(f"{routed}/echo", content=body, timeout=30)
+    answer = httpx.post(f"{routed}/echo", content=body, timeout=60)
     assert answer.content == body
     assert answer.headers["X-Echo-Length"] == str(len(body))
 
@@ -88,6 +92,24 @@ def test_compressed_bodies_pass_as_they_are(routed):
         raw = b"".join(answer.iter_raw())
     assert (answer.status_code, answer.headers["Content-Encoding"]) == (200, "gzip")
     assert gzip.decompress(raw) == b"plain" * 1000
+
+
+@pytest.mark.parametrize("size", [1000, MEGABYTES * 1024 * 1024])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_body_arrives_whole_at_a_second_release_when_the_first_can_not_be_connected_to(supervisor, method, size):
+    body = os.urandom(size)
+    gone = Backend(f"http://127.0.0.1:{free_port()}")
+    alive = Backend(supervisor.status().releases[0].url)
+
+    async def ask():
+        async with Router() as router, aiohttp.ClientSession(timeout=PATIENT) as session:
+            port = await router.listen("127.0.0.1", 0)
+            router.route({"gone": gone, "alive": alive}, {"gone": 50, "alive": 50})
+            async with session.request(method, f"http://127.0.0.1:{port}/echo", data=body) as answer:
+                return await answer.read()
+
+    assert asyncio.run(ask()) == body
+    assert (gone.requests, alive.requests) == (1, 1)
 
 
 def test_head_tells_the_length_and_sends_nothing(routed):

@@ -16,6 +16,15 @@ def test_what_is_written_is_what_is_read(tmp_path):
     assert state.read(tmp_path) is None
 
 
+def test_what_lay_below_a_directory_that_was_moved_lies_below_it_still(tmp_path):
+    before, now = tmp_path / "before", tmp_path / "now"
+    before.mkdir()
+    state.write(before, State(releases={"a": Wanted(f"{before}/releases/a"), "b": Wanted("/elsewhere/b")}))
+    before.rename(now)
+    releases = state.read(now).releases
+    assert releases == {"a": Wanted(f"{now}/releases/a"), "b": Wanted("/elsewhere/b")}
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"host": "x"}', '{"releases": {"a": {"wrong": 1}}}'])
 def test_what_is_damaged_is_told_with_its_path(tmp_path, content):
     (tmp_path / state.FILE).write_text(content)

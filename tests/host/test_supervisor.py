@@ -28,7 +28,7 @@ A, B = "a" * 64, "b" * 64
 
 
 def start(supervisor, release_id, release, **variables):
-    return supervisor.start(release_id, release, {"ANSWER": release_id[0], **variables}, 20)
+    return supervisor.start(release_id, release, {"ANSWER": release_id[0], **variables}, 60)
 
 
 def only(supervisor):
@@ -43,7 +43,7 @@ def until(condition):
         if found := condition():
             return found
         time.sleep(0.02)
-    raise AssertionError("it did not happen within 20 seconds")
+    raise AssertionError("it did not happen within a minute")
 
 
 def gone(pid):
@@ -133,7 +133,7 @@ def test_a_killed_release_is_back_for_the_next_request_on_the_same_url(superviso
     before = only(supervisor).pid
     os.kill(before, signal.SIGKILL)
     until(lambda: gone(before))
-    assert httpx.post(url, timeout=20).text == "a"
+    assert httpx.post(url, timeout=60).text == "a"
     after = only(supervisor)
     assert (after.pid != before, after.ready, after.restarts) == (True, True, 1)
     assert "was ended by SIGKILL" in after.failure
@@ -155,7 +155,7 @@ def test_a_release_that_hangs_is_killed_and_started_again(supervisor, url, relea
     hung = only(supervisor).pid
     os.kill(hung, signal.SIGSTOP)
     until(lambda: only(supervisor).pid not in (hung, None))
-    assert httpx.get(url, timeout=20).text == "a"
+    assert httpx.get(url, timeout=60).text == "a"
     assert gone(hung)
     assert "no longer answered /livez" in only(supervisor).failure
 
@@ -200,7 +200,7 @@ def test_other_variables_replace_the_process_and_lose_no_request(supervisor, url
     start(supervisor, A, release)
     supervisor.route({A: 100})
     with Load(url, connections=4) as load:
-        supervisor.start(A, release, {"ANSWER": "other"}, 20)
+        supervisor.start(A, release, {"ANSWER": "other"}, 60)
         changed = time.monotonic()
         load.more(40)
     assert load.lost() == []
@@ -279,7 +279,7 @@ def test_a_killed_supervisor_comes_back_with_port_releases_and_traffic(superviso
     until(lambda: supervisor.status() is None)
 
     assert supervisor.ensure(before.port) == url
-    assert httpx.get(url, timeout=20).text in {"a", "b"}
+    assert httpx.get(url, timeout=60).text in {"a", "b"}
     until(lambda: all(running.ready for running in supervisor.status().releases))
     after = supervisor.status()
     assert [running.id for running in after.releases] == [A, B]
@@ -432,7 +432,7 @@ def test_what_a_release_prints_is_kept_with_its_name(supervisor, url, release):
 def test_a_release_sees_little_of_the_environment_of_the_command(supervisor, release, tmp_path):
     environment = {**os.environ, "SECRET_OF_THE_SHELL": "x"}
     code = "import sys; from pathlib import Path; from bentoship.host.control import Supervisor;"
-    code += "s = Supervisor(Path(sys.argv[1])); s.ensure(0); s.start('a' * 64, Path(sys.argv[2]), {}, 20)"
+    code += "s = Supervisor(Path(sys.argv[1])); s.ensure(0); s.start('a' * 64, Path(sys.argv[2]), {}, 60)"
     subprocess.run([sys.executable, "-c", code, supervisor.directory, release], env=environment, check=True)
     seen = psutil.Process(only(supervisor).pid).environ()
     assert "SECRET_OF_THE_SHELL" not in seen
@@ -452,7 +452,7 @@ def test_requests_that_come_while_a_release_starts_again_wait_for_it(supervisor,
     os.kill(pid, signal.SIGKILL)
     until(lambda: gone(pid))
     answers: list[httpx.Response] = []
-    threads = [threading.Thread(target=lambda: answers.append(httpx.post(url, timeout=20))) for _ in range(10)]
+    threads = [threading.Thread(target=lambda: answers.append(httpx.post(url, timeout=60))) for _ in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -23,6 +23,9 @@ OF_THE_MACHINE = {
     errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
     errno.EROFS: "the file system can't be written to; work in a folder that can",
     errno.EACCES: "permission denied; work in a folder that is yours",
+    errno.EEXIST: "is a file where a folder is needed; move it away",
+    errno.ENOTDIR: "is a file where a folder is needed; move it away",
+    errno.EISDIR: "is a folder where a file is needed; move it away",
     errno.EMFILE: "too many open files; raise the limit with `ulimit -n`",
 }
 """Faults of the machine, whatever was being done; what they interrupt can be run again."""
@@ -35,13 +38,13 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit code of one command."""
-    failed = 2 if arguments[:1] == ["plan"] else 1
+    state: dict[str, str] = {}
     signal.signal(signal.SIGTERM, _interrupt)  # what runs below us is to end well, whoever asks
     try:
-        code = commands.bentoship.main(args=arguments, prog_name="bentoship", standalone_mode=False)
+        code = commands.bentoship.main(args=arguments, prog_name="bentoship", obj=state, standalone_mode=False)
     except BentoshipError as error:
         complain(error)
-        return failed
+        return _failed(state)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -50,14 +53,18 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _failed(state)
     except OSError as error:
         if error.errno not in OF_THE_MACHINE:
             raise
         complain(BentoshipError(str(error.filename or "this machine"), OF_THE_MACHINE[error.errno]))
-        return failed
+        return _failed(state)
     return code if isinstance(code, int) else 0
 
 
 def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _failed(state: dict[str, str]) -> int:
+    return 2 if state.get("verb") == "plan" else 1

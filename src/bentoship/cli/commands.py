@@ -46,8 +46,11 @@ ENVIRONMENT = click.argument("environment", metavar="ENVIRONMENT")
 @click.option(
     "-C", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Work in this folder's project."
 )
-def bentoship(folder: Path | None) -> None:
+@click.pass_context
+def bentoship(context: click.Context, folder: Path | None) -> None:  # noqa: ARG001 - read by _project
     """Seal a BentoML service into one release and put that same release anywhere."""
+    if context.obj is not None:
+        context.obj["verb"] = context.invoked_subcommand
 
 
 @bentoship.command()
@@ -169,7 +172,9 @@ def open_(environment: str, only: str | None) -> None:
 @ENVIRONMENT
 @_only_option
 @click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
-@click.option("-n", "--tail", type=click.IntRange(min=0), default=100, show_default=True, help="The last N lines.")
+@click.option(
+    "-n", "--tail", type=click.IntRange(0, 1_000_000), default=100, show_default=True, help="The last N lines."
+)
 @click.option("--since", metavar="DURATION", help="Not older than this: 90s, 5m, 2h, 1d.")
 @click.option("--search", metavar="REGEX", help="Only lines that match.")
 def logs(environment: str, only: str | None, follow: bool, tail: int, since: str | None, search: str | None) -> None:  # noqa: FBT001
@@ -336,7 +341,10 @@ def _print_up(done: Any, progress: printer.Progress) -> None:
         progress.tell(
             f"{deployed.stack}: release {printer.short(deployed.release)} {changed} ({deployed.seconds:.1f} s)"
         )
-        progress.tell(f"  gate passed: ready, {examples} golden examples answered as sealed")
+        if deployed.gate["passed"]:
+            progress.tell(f"  gate passed: ready, {examples} golden examples answered as sealed")
+        else:
+            progress.tell("  not gated: this target declares no gate")
         progress.tell(f"  try it:  {curl_line(deployed.url, done.release.examples)}")
         click.echo(deployed.url)
 

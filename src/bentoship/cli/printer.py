@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -66,7 +67,7 @@ class Progress:
 
     def tell(self, sentence: str) -> None:
         """Say a sentence."""
-        with self._lock:
+        with self._lock, suppress(BrokenPipeError):  # nobody reads along any more; the work goes on all the same
             self._last = time.monotonic()
             click.echo(sentence, err=True)
 

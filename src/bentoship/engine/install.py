@@ -12,13 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-import platformdirs
 from packaging.version import InvalidVersion, Version
 
 from ..errors import EngineMissing
+from ..project import cache as shared_cache
 
 BUILT_VERSION = "3.259.0"
 """The newest command line whose Go module a proxy serves whole; tools/pulumi/go.mod names the same."""
@@ -47,8 +46,7 @@ class CommandLine:
 
 def cache() -> Path:
     """The folder in which this machine keeps the command lines that bentoship installed, by version."""
-    default = platformdirs.user_cache_path("bentoship")
-    return Path(os.environ.get("BENTOSHIP_CACHE_DIR", default)) / "pulumi"
+    return shared_cache() / "pulumi"
 
 
 def find() -> CommandLine | None:
@@ -97,10 +95,10 @@ class _NotThisWayError(Exception):
 
 
 def _on_path() -> CommandLine | None:
-    found = shutil.which("pulumi")
-    if found is None or _is_ours(Path(found)):
-        return None
-    return _usable(Path(found), "PATH")
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    found = (shutil.which("pulumi", path=folder) for folder in folders)
+    theirs = (Path(path) for path in found if path and not _is_ours(Path(path)))
+    return next((usable for path in theirs if (usable := _usable(path, "PATH"))), None)
 
 
 def _is_ours(path: Path) -> bool:
@@ -179,10 +177,11 @@ def _go_module(tell: Tell) -> CommandLine:
 
 def _go_file(name: str) -> bytes:
     # In a checkout the files lie under tools/pulumi; in an installed package, beside this module.
-    packaged = files("bentoship.engine").joinpath("go", name)
-    if packaged.is_file():
-        return packaged.read_bytes()
-    return (Path(__file__).parents[3] / "tools" / "pulumi" / name).read_bytes()
+    here = Path(__file__)
+    for path in (here.parent / "go" / name, here.parents[3] / "tools" / "pulumi" / name):
+        if path.is_file():
+            return path.read_bytes()
+    raise _NotThisWayError(f"this installation lacks the {name} that names Pulumi's Go module")
 
 
 def _build(go: str, folder: Path, tell: Tell) -> None:

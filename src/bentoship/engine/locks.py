@@ -10,7 +10,9 @@ from datetime import datetime
 import psutil
 
 # pkg/backend/diy/lock.go prints: "  <url>: created by <user>@<host> (pid <pid>) at <RFC 3339>"
-_HOLDER = re.compile(r"created by (?P<user>[^@\s]*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
+_HOLDER = re.compile(
+    r"(?:(?P<place>\S+): )?created by (?P<user>[^@\s]*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)"
+)
 
 CLOCK_SLACK = 5
 """Seconds by which the time of a lock and that of a process may differ: one is cut to the second, one is computed."""
@@ -25,6 +27,8 @@ class Holder:
     pid: int
     since: str
     """When it took the lock, ISO 8601."""
+    place: str = ""
+    """Address of the lock."""
 
     @property
     def who(self) -> str:
@@ -38,8 +42,11 @@ class Holder:
 
     @property
     def is_here(self) -> bool:
-        """Whether it runs, or ran, on this machine."""
-        return self.host == socket.gethostname()
+        """Whether it runs, or ran, on this machine.
+
+        Only said of a lock in a folder: two machines that share a backend may share a host name as well.
+        """
+        return self.host == socket.gethostname() and self.place.startswith("file://")
 
 
 def holder(complaint: str) -> Holder | None:
@@ -47,7 +54,7 @@ def holder(complaint: str) -> Holder | None:
     found = _HOLDER.search(complaint)
     if found is None:
         return None
-    return Holder(found["user"], found["host"], int(found["pid"]), found["since"])
+    return Holder(found["user"], found["host"], int(found["pid"]), found["since"], found["place"] or "")
 
 
 def _runs(pid: int, since: str) -> bool:

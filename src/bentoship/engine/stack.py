@@ -2,7 +2,7 @@
 
 Why not the Automation API: its `up` starts the command line five times (select, config, up, outputs twice,
 history), and importing it costs half a second. `pulumi up --json` streams the same engine events, the stack's
-outputs among them, in one call; docs/design.md has the figures.
+outputs among them, in one call; docs/performance.md has the figures.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ class Stack:
 
     def outputs(self) -> Mapping[str, Any] | None:
         """The outputs of the last update; None when the stack doesn't exist."""
-        done = self._ask("stack", "output", "--json", "--stack", self.name)
+        done = self._ask("stack", "output", "--json", "--show-secrets", "--stack", self.name)
         if done.returncode == 0:
             found: Mapping[str, Any] = json.loads(done.stdout)
             return found
@@ -117,14 +118,17 @@ class Stack:
 
     def preview(self, values: Mapping[str, str], on_event: OnEvent = lambda _: None) -> Outcome:
         """What an update would do if `values` were the configuration; changes nothing, not even that file."""
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as settings:
-            settings.write(self._configured(values))
-            settings.flush()
-            return self._operate("preview", ["--refresh", "--config-file", settings.name], on_event)
+        with self._settings_with(values) as file:
+            return self._operate("preview", ["--refresh", "--config-file", file], on_event)
 
-    def up(self, on_event: OnEvent = lambda _: None) -> Outcome:
-        """Look at what is there, then make it what the program says. UpdateFailed when that can't be finished."""
-        return self._operate("up", ["--yes", "--skip-preview", "--refresh"], on_event)
+    def up(self, on_event: OnEvent = lambda _: None, values: Mapping[str, str] | None = None) -> Outcome:
+        """Look at what is there, then make it what the program says, with `values` added to its configuration.
+
+        UpdateFailed when that can't be finished. The stack's configuration file stays as it is: `configure` it once
+        the update has succeeded, so that a plain `pulumi up` never repeats what was refused.
+        """
+        with self._settings_with(values or {}) as file:
+            return self._operate("up", ["--yes", "--skip-preview", "--refresh", "--config-file", file], on_event)
 
     def destroy(self, on_event: OnEvent = lambda _: None) -> Outcome:
         """Remove every resource of the stack."""
@@ -146,6 +150,14 @@ class Stack:
             settings = yaml.safe_load(text) or {}
             settings.pop("encryptionsalt", None)
             self._settings_file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    @contextmanager
+    def _settings_with(self, values: Mapping[str, str]) -> Iterator[str]:
+        """A configuration file of its own that says `values`; gone afterwards."""
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as settings:
+            settings.write(self._configured(values))
+            settings.flush()
+            yield settings.name
 
     def _configured(self, values: Mapping[str, str]) -> str:
         settings: dict[str, Any] = {}

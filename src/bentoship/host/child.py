@@ -129,6 +129,11 @@ def rss_bytes(pid: int) -> int:
         return 0
 
 
+def bytecode(owner: Path, directory: Path) -> Path:
+    """Where the bytecode of the release unpacked in `directory` lies (docs.python.org, PYTHONPYCACHEPREFIX)."""
+    return owner / BYTECODE / directory.relative_to("/")
+
+
 def end_leftovers(owner: Path) -> list[int]:
     """Kill what an earlier supervisor of the directory `owner` left running; return the process ids.
 
@@ -143,7 +148,7 @@ def end_leftovers(owner: Path) -> list[int]:
 
 
 def _folder_below(scratch: Path) -> Path:
-    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch.mkdir(exist_ok=True, mode=0o700)
     return Path(tempfile.mkdtemp(dir=scratch))
 
 

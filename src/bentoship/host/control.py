@@ -9,6 +9,7 @@ import select
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
@@ -18,9 +19,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
+
 from bentoship.errors import HostError
 
 from .address import socket_path
+from .lock import MODULE, end_moved, sole
 from .logs import FOLDER
 from .ports import LOCALHOST
 from .state import Settings
@@ -30,6 +34,7 @@ START_TIMEOUT = 90.0
 """Seconds that a new supervisor may take until it answers; it may have to wait for an earlier one to drain."""
 _ANSWER_TIMEOUT = 10.0
 _STOP_TIMEOUT = 120.0
+_POLL = 0.05
 _OUTPUT = "supervisor.out"
 _START_LOCK = "start.lock"
 
@@ -48,12 +53,13 @@ class Supervisor:
     def ensure(self, port: int, host: str = LOCALHOST) -> str:
         """Have it run and listen at `host`:`port`; return the stable URL.
 
-        It is started when it isn't there, and then comes back with the releases and the traffic that it had; it
-        moves when it listens elsewhere. Port 0 keeps the port that it has, or lets the system choose one. Raises
-        HostError when the port is taken, and names who holds it.
+        It is started when it isn't there, and then comes back with the releases and the traffic that it had, even
+        when the directory has been moved since; it moves when it listens elsewhere. Port 0 keeps the port that it
+        has, or lets the system choose one. Raises HostError when the port is taken, and names who holds it.
         """
         with self._only_starter():
             if self.status() is None:
+                end_moved(self.directory)
                 return self._start_supervisor(port, host)
             return str(self._ask("PUT", "/address", {"host": host, "port": port})["url"])
 
@@ -74,7 +80,8 @@ class Supervisor:
 
     def stop(self, release_id: str) -> None:
         """Let the release answer what it has, then end it; one that doesn't run is none to be stopped."""
-        self._ask("DELETE", f"/releases/{quote(release_id, safe='')}", timeout=_STOP_TIMEOUT)
+        with suppress(_NotRunningError):
+            self._ask("DELETE", f"/releases/{quote(release_id, safe='')}", timeout=_STOP_TIMEOUT)
 
     def status(self) -> Status | None:
         """All that it runs; None when there is no supervisor."""
@@ -85,13 +92,12 @@ class Supervisor:
 
     def shut_down(self) -> None:
         """End it and all that it runs, and forget what it ran; nothing to do when there is none."""
-        from .supervisor import sole  # noqa: PLC0415  aiohttp is for the supervisor's process only
-
         if not self.directory.is_dir():
+            self._end()
             return
         with self._only_starter():
-            with suppress(_NotRunningError):
-                self._ask("DELETE", "/")
+            self._end()
+            end_moved(self.directory)
             with sole(self.directory, _STOP_TIMEOUT):
                 self._forget()
 
@@ -99,6 +105,13 @@ class Supervisor:
     def logs(self) -> Path:
         """Folder of the logs, for `bentoship.host.logs`."""
         return self.directory / FOLDER
+
+    def _end(self) -> None:
+        """End the supervisor that answers here, if one does, and wait until it is gone."""
+        if running := self.status():
+            with suppress(_NotRunningError):
+                self._ask("DELETE", "/")
+            _wait_for_end(running.pid)
 
     def _forget(self) -> None:
         # For a supervisor that was killed: neither its children nor its state may stay.
@@ -116,7 +129,7 @@ class Supervisor:
         with (self.logs / _OUTPUT).open("w") as output, os.fdopen(reader, "rb", 0) as report:
             try:
                 subprocess.run(
-                    [sys.executable, "-P", "-m", "bentoship.host.supervisor", *where, *settings],
+                    [sys.executable, "-P", "-m", MODULE, *where, *settings],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -191,6 +204,23 @@ class _UnixConnection(HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
+
+
+def _wait_for_end(pid: int) -> None:
+    """Wait until process `pid` is gone; HostError when it isn't after two minutes."""
+    deadline = time.monotonic() + _STOP_TIMEOUT
+    while psutil.pid_exists(pid) and not _is_zombie(pid):
+        if time.monotonic() > deadline:
+            raise HostError("supervisor", f"does not end (pid {pid})", f"end it: kill -9 {pid}")
+        time.sleep(_POLL)
+
+
+def _is_zombie(pid: int) -> bool:
+    # In a container, nobody may ask how a process ended whose parent is gone.
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _raise_error(outcome: Mapping[str, Any]) -> None:

@@ -76,6 +76,7 @@ class Fleet:
             if current and current.wanted.runs_like(wanted):
                 await current.started()
                 return current.status()
+            self._journal.forget_oldest({short(name) for name in (release_id, *self._replicas)})
             fresh = self._replica(release_id, wanted)
             try:
                 await fresh.started()
@@ -91,10 +92,10 @@ class Fleet:
     async def stop(self, release_id: str) -> None:
         """Take the traffic from the release, wait for its requests in flight, end it."""
         async with self._locks[release_id]:
-            current = self._replicas.pop(release_id, None)
             self._remember(self._state.without_release(release_id))
-            if current:
+            if current := self._replicas.pop(release_id, None):
                 await current.stop()
+                await self._forget_bytecode(current.wanted.directory)
                 self._say(f"release {short(release_id)} is stopped")
 
     def route(self, traffic: Mapping[str, int]) -> None:
@@ -128,9 +129,15 @@ class Fleet:
         )
 
     def _remember(self, wished: State) -> None:
-        state.write(self._directory, wished)
+        if self._directory.is_dir():  # nobody comes back to a directory that was removed while we ran
+            state.write(self._directory, wished)
         self._state = wished
         self._reroute()
+
+    async def _forget_bytecode(self, unpacked: str) -> None:
+        """Remove what was compiled of the folder `unpacked`, unless something still runs from there."""
+        if all(replica.wanted.directory != unpacked for replica in self._replicas.values()):
+            await asyncio.to_thread(shutil.rmtree, child.bytecode(self._directory, Path(unpacked)), ignore_errors=True)
 
     def _reroute(self) -> None:
         backends = {release_id: replica.backend for release_id, replica in self._replicas.items()}

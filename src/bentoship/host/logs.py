@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,8 @@ from typing import TextIO
 
 SUPERVISOR = "supervisor"
 FOLDER = "logs"
+KEPT_SOURCES = 10
+"""Of how many releases that run no more the files are kept."""
 _SUFFIX = ".log"
 _POLL = 0.1
 
@@ -68,7 +70,7 @@ class Filter:
 
     def names(self, file: Path) -> bool:
         """Whether `file` can hold wanted lines."""
-        source = file.name.split(_SUFFIX)[0]
+        source = _source(file)
         return self.source is None or source.startswith(self.source[: len(source)])
 
 
@@ -96,6 +98,17 @@ class Journal:
             self._handlers[source] = self._open(source)
         line = Line(stamp(datetime.now(UTC)), source, text)
         self._handlers[source].handle(makeLogRecord({"msg": str(line)}))
+
+    def forget_oldest(self, running: Collection[str]) -> None:
+        """Remove the files of releases that are not among `running`, but for those of the ten that printed last."""
+        printing = {SUPERVISOR, *running}
+        ended = [file for file in _current_files(self._directory, EVERYTHING) if _source(file) not in printing]
+        for file in sorted(ended, key=_written_at, reverse=True)[KEPT_SOURCES:]:
+            if handler := self._handlers.pop(_source(file), None):
+                handler.close()
+            for member in _newest_first(file):
+                with suppress(OSError):
+                    member.unlink()
 
     def close(self) -> None:
         """Close every file."""
@@ -199,6 +212,14 @@ def _open_if_there(file: Path) -> TextIO | None:
 
 def _current_files(directory: Path, wanted: Filter) -> list[Path]:
     return sorted(file for file in directory.glob(f"*{_SUFFIX}") if wanted.names(file))
+
+
+def _source(file: Path) -> str:
+    return file.name.split(_SUFFIX)[0]
+
+
+def _written_at(file: Path) -> float:
+    return file.stat().st_mtime
 
 
 def _last_of_family(file: Path, count: int, wanted: Filter) -> list[Line]:

@@ -48,6 +48,7 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
+_Body = bytes | aiohttp.StreamReader | None
 _REMEDIES = {
     errno.EACCES: "choose a port above 1023",
     errno.EADDRNOTAVAIL: "choose a host that is an address of this machine",
@@ -187,11 +188,12 @@ class Router:
         self._changed = asyncio.Event()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await _body(request)
         deadline = asyncio.get_running_loop().time() + self.patience
         while backend := await self._backend(deadline):
             with backend.busy() as url:
                 try:
-                    return await self._forward(request, url)
+                    return await self._forward(request, url, body)
                 except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                     # Nothing was sent: the process has just died, or stopped listening. Its keeper will see it too.
                     await asyncio.sleep(_RETRY_PAUSE)
@@ -218,13 +220,12 @@ class Router:
                     await self._changed.wait()
         return None
 
-    async def _forward(self, request: web.BaseRequest, url: str) -> web.StreamResponse:
-        await _invite_body(request)
+    async def _forward(self, request: web.BaseRequest, url: str, body: _Body) -> web.StreamResponse:
         async with self._session.request(
             request.method,
             URL(f"{url}{_target(request)}", encoded=True),
             headers=_forwarded_headers(request),
-            data=await _body(request),
+            data=body,
             allow_redirects=False,
         ) as response:
             return await _pass_back(request, response)
@@ -271,10 +272,12 @@ def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in dropped)
 
 
-async def _body(request: web.BaseRequest) -> bytes | aiohttp.StreamReader | None:
-    # A small body travels in one piece with its headers; a large one, or one of unknown length, as it comes.
+async def _body(request: web.BaseRequest) -> _Body:
+    # A small body travels in one piece with its headers; a large one, or one of unknown length, as it comes. Both can
+    # go to a second release when the first can't be connected to: of a stream, nothing is read before there is one.
     if not request.body_exists:
         return None
+    await _invite_body(request)
     if request.content_length is not None and request.content_length <= _SMALL:
         return await request.content.read()
     return request.content

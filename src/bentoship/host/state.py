@@ -14,6 +14,8 @@ from bentoship.errors import HostError
 from .ports import LOCALHOST
 
 FILE = "state.json"
+_PLACE = "directory"
+"""Key of the path that the directory had when the state was written."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Wanted:
         """Whether a process started for `other` would be the same one."""
         return (self.directory, self.variables) == (other.directory, other.variables)
 
+    def moved(self, before: Path, now: Path) -> Wanted:
+        """This release, when what lay below `before` lies below `now`."""
+        place = Path(self.directory)
+        return replace(self, directory=str(now / place.relative_to(before))) if place.is_relative_to(before) else self
+
 
 @dataclass(frozen=True)
 class State:
@@ -80,10 +87,13 @@ class State:
 
 
 def read(directory: Path) -> State | None:
-    """The state kept in `directory`; None when there is none. Raises HostError when it can't be read."""
+    """The state kept in `directory`; None when there is none. Raises HostError when it can't be read.
+
+    What lay below the directory lies below it still when it has been moved or copied since.
+    """
     file = directory / FILE
     try:
-        return _state(json.loads(file.read_text()))
+        return _state(json.loads(file.read_text()), directory)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -100,7 +110,7 @@ def write(directory: Path, state: State) -> None:
     draft = directory / f"{FILE}.new"
     try:
         with open(draft, "w", opener=_private) as file:
-            json.dump(asdict(state), file, indent=2, sort_keys=True)
+            json.dump({**asdict(state), _PLACE: str(directory)}, file, indent=2, sort_keys=True)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(directory / FILE)
@@ -119,6 +129,9 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _state(data: dict[str, Any]) -> State:
-    releases = {release_id: Wanted(**wanted) for release_id, wanted in data["releases"].items()}
+def _state(data: dict[str, Any], directory: Path) -> State:
+    before = Path(data.get(_PLACE, directory))
+    releases = {
+        release_id: Wanted(**wanted).moved(before, directory) for release_id, wanted in data["releases"].items()
+    }
     return State(data["host"], data["port"], releases, data["traffic"], Settings(**data["settings"]))

@@ -18,14 +18,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import json
 import logging
 import os
 import signal
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -37,12 +35,9 @@ from bentoship.errors import HostError
 from . import state
 from .address import socket_path
 from .fleet import Fleet
+from .lock import sole
 from .state import Settings, State, Wanted
 
-LOCK_FILE = "supervisor.lock"
-PREDECESSOR_TIMEOUT = 60.0
-"""Seconds that a supervisor waits for an earlier one of its directory to end."""
-_POLL = 0.05
 _CONTROL_SHUTDOWN = 1.0
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -141,32 +136,6 @@ async def _served(application: web.Application, path: Path) -> AsyncIterator[Non
 
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
-
-
-@contextmanager
-def sole(directory: Path, timeout: float = PREDECESSOR_TIMEOUT) -> Iterator[None]:
-    """Be the one supervisor of `directory`; raises HostError when there is another after `timeout` seconds."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (directory / LOCK_FILE).open("a+") as lock:
-        deadline = time.monotonic() + timeout
-        while not _locked(lock.fileno()):
-            if time.monotonic() > deadline:
-                lock.seek(0)
-                holder = lock.read().strip() or "unknown"
-                raise HostError(str(directory), f"has another supervisor (pid {holder})", f"end it: kill {holder}")
-            time.sleep(_POLL)
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _wished(directory: Path, arguments: argparse.Namespace) -> State:

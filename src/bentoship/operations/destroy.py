@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .. import environments
 from ..deployment import Deployment
 from ..engine import install
-from ..engine.events import Step
+from ..engine.events import Event, Step
+from ..engine.stack import Stack
 from ..errors import BentoshipError
+from ..host.control import Supervisor
 from ..project import Project
-from .stacks import Tell, chosen, each, stack_of, with_lock
+from .stacks import Tell, alone, chosen, each, stack_of, with_lock
 from .up import Watch
 
 
@@ -40,12 +42,20 @@ def destroy(
 
     def act(deployment: Deployment) -> Destroyed:
         stack = stack_of(project, environment, deployment, engine)
-        removed: tuple[Step, ...] = ()
-        if stack.outputs() is not None:
-            outcome = with_lock(stack, lambda: stack.destroy(lambda event: watch(deployment.name, event)), tell)
-            removed = tuple(step for step in outcome.steps if step.operation == "delete")
-            stack.remove()
-        shutil.rmtree(project.local(deployment.stack), ignore_errors=True)
+        with alone(project, stack.name):
+            removed = _remove(stack, lambda event: watch(deployment.name, event), tell)
+            # A supervisor that was found dead has left the engine's state, and perhaps processes of its own.
+            Supervisor(project.local(stack.name)).shut_down()
+            shutil.rmtree(project.local(stack.name), ignore_errors=True)
+            project.intent(stack.name).unlink(missing_ok=True)
         return Destroyed(deployment.name, deployment.target_name, deployment.stack, removed)
 
     return each(chosen(environment, only), act, tell)
+
+
+def _remove(stack: Stack, watch: Callable[[Event], None], tell: Tell) -> tuple[Step, ...]:
+    if stack.outputs() is None:
+        return ()
+    outcome = with_lock(stack, lambda: stack.destroy(watch), tell)
+    stack.remove()
+    return tuple(step for step in outcome.steps if step.operation == "delete")

@@ -28,6 +28,8 @@ def invoke(
     if url is None or live is None:
         raise HostError(f"{name}-{deployment.deployment.name}", "is not up", f"`bentoship up {name}`")
     golden = live.examples[0] if live.examples else Example(body=None)
+    if path is not None and not path.startswith("/"):
+        raise InvalidConfiguration("--path", f"{path!r} is not a route", f"write /{path}")
     asked = Example(path=path or golden.path, body=golden.body if body is None else _json(body))
     return answer(url, asked)
 
@@ -42,6 +44,10 @@ def one(project: Project, name: str, *, only: str | None, tell: Tell) -> Known:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise InvalidConfiguration("the request's body", f"is not JSON ({error})", "quote it for the shell") from None
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")

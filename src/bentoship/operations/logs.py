@@ -44,7 +44,10 @@ def _oldest(since: str | None) -> datetime | None:
     found = re.fullmatch(r"(\d+)([smhd])", since)
     if found is None:
         raise InvalidConfiguration("--since", f"{since!r} is not a duration", "write for example 90s, 5m, 2h or 1d")
-    return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    except (OverflowError, ValueError):
+        return datetime.min.replace(tzinfo=UTC)  # longer ago than anything
 
 
 def _pattern(search: str | None) -> str | None:

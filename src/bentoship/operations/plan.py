@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from .. import environments, release
 from ..deployment import Deployment
 from ..engine import install
-from ..engine.events import Step
+from ..engine.events import Event, Step
+from ..engine.stack import Outcome, Stack
 from ..errors import BentoshipError
+from ..ledger import Intent
 from ..project import Project
-from .stacks import Tell, chosen, each, stack_of, with_lock
-from .up import Watch, new_entry, next_ledger, read_ledger
+from .stacks import Tell, alone, chosen, each, stack_of, with_lock
+from .up import Remembered, Watch, new_entry
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,33 @@ def plan(
 
     def act(deployment: Deployment) -> Planned:
         stack = stack_of(project, environment, deployment, engine)
-        ledger = read_ledger(stack)
-        wanted = {"ledger": next_ledger(ledger, sealed.ref(), entry).write()}
-        outcome = with_lock(stack, lambda: stack.preview(wanted, lambda event: watch(deployment.name, event)), tell)
+        with alone(project, stack.name), _existing(stack) as outputs:
+            before = Remembered.read(outputs)
+            intent = Intent(ledger=before.with_live(sealed.ref(), deployment, entry))
+            outcome = _preview(stack, intent, lambda event: watch(deployment.name, event), tell)
         changes = tuple(step for step in outcome.steps if step.operation not in ("same", "read"))
-        live = ledger.live.id if ledger.live else None
+        live = before.ledger.live.id if before.ledger.live else None
         return Planned(deployment.name, deployment.target_name, deployment.stack, live, sealed.id, changes)
 
     return Plan(name, each(deployments, act, tell))
+
+
+@contextmanager
+def _existing(stack: Stack) -> Iterator[Mapping[str, Any]]:
+    """The outputs of `stack`; one that doesn't exist is there while it is looked at, since a preview needs it."""
+    outputs = stack.outputs()
+    if outputs is not None:
+        yield outputs
+        return
+    stack.create()
+    try:
+        yield {}
+    finally:
+        stack.remove()
+
+
+def _preview(stack: Stack, intent: Intent, watch: Callable[[Event], None], tell: Tell) -> Outcome:
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        file.write(intent.model_dump_json())
+        file.flush()
+        return with_lock(stack, lambda: stack.preview({"intent": file.name}, watch), tell)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import getpass
+import os
 import signal
-from collections.abc import Callable, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import psutil
@@ -64,6 +70,37 @@ def each(
         if interrupted:
             raise KeyboardInterrupt
     return {name: future.result() for name, future in futures.items()}
+
+
+@contextmanager
+def alone(project: Project, stack: str) -> Iterator[None]:
+    """Be the only command of this machine at work on `stack`, from reading its ledger to writing it.
+
+    Raises StackLocked that names the other one. The engine's own lock, which also holds against other machines,
+    covers only its own run.
+    """
+    path = project.lock(stack)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise StackLocked(stack, f"is being changed by {file.read() or 'another command'}", "wait for it") from None
+        file.truncate(0)
+        file.write(f"{whoami()} (process {os.getpid()}) since {now()}")
+        file.flush()
+        yield
+
+
+def whoami() -> str:
+    """This user on this machine: user@host."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def now() -> str:
+    """This moment: ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def with_lock(stack: Stack, act: Callable[[], Result], tell: Tell) -> Result:

@@ -15,6 +15,7 @@ from ..gate import READY_PATH
 from ..ledger import Entry, Ledger
 from ..project import Project
 from .stacks import Tell, chosen, each, stack_of
+from .up import Remembered
 
 RELEASE_HEADER = "x-bentoship-release"
 
@@ -55,8 +56,8 @@ def known(
     engine = install.ensure(tell)
 
     def act(deployment: Deployment) -> Known:
-        outputs = stack_of(project, environment, deployment, engine).outputs() or {}
-        return Known(deployment, outputs.get("url"), Ledger.read(outputs.get("ledger")))
+        remembered = Remembered.read(stack_of(project, environment, deployment, engine).outputs() or {})
+        return Known(deployment, remembered.url, remembered.ledger)
 
     return each(chosen(environment, only), act, tell)
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import ValidationError
 
 from ..deployment import Frozen
-from ..errors import Problem
+from ..errors import BentoshipError, Problem
 from .properties import UNKNOWN
-from .server import Difference, Properties
+from .server import Difference, Properties, Proposal
 
 Inputs = TypeVar("Inputs", bound=Frozen)
 
@@ -57,6 +57,10 @@ class KindProvider:
     def configure(self, variables: Properties) -> None:
         """There is nothing to configure."""
 
+    def complete(self, token: str, name: str, inputs: Properties, old: Properties, proposal: Proposal) -> Properties:  # noqa: ARG002
+        """Our resources have no names of their own to make up."""
+        return inputs
+
     def check(self, token: str, name: str, inputs: Properties) -> tuple[Properties, list[Problem]]:  # noqa: ARG002
         """Complain about unknown, missing and mistyped inputs; the engine fills in what isn't known yet later."""
         kind = self._kinds.get(token)
@@ -76,7 +80,7 @@ class KindProvider:
         changed = tuple(sorted(key for key in keys if old.get(key) != new.get(key)))
         return Difference(changed, tuple(key for key in changed if key in kind.replace_on), kind.delete_first)
 
-    def preview(self, token: str, inputs: Properties) -> Properties:
+    def preview(self, token: str, inputs: Properties, old: Properties | None = None) -> Properties:  # noqa: ARG002
         """The inputs, and a placeholder for each output."""
         return {**inputs, **dict.fromkeys(self._kinds[token].outputs, UNKNOWN)}
 
@@ -106,6 +110,10 @@ class KindProvider:
         kind = self._kinds[token]
         fields = kind.inputs.model_fields
         kind.delete(kind.inputs.model_validate({key: value for key, value in outputs.items() if key in fields}))
+
+    def invoke(self, token: str, arguments: Properties) -> Properties:  # noqa: ARG002
+        """There is nothing to look up."""
+        raise BentoshipError(token, f"{self.package} has no such function")
 
     def cancel(self) -> None:
         """Tell every kind."""

@@ -1,8 +1,8 @@
 """bentoship:local:* — sealed releases running on this machine behind one stable URL.
 
-Router    the stable URL: one supervisor process, which outlives the command that started it
-Service   one release, running beside the others on a private address
-Traffic   the pointer: which release answers, in percent
+Router    one supervisor process, which outlives the command that started it
+Service   one revision, running beside the others on a private address
+Traffic   the pointer: the stable URL, and which revision answers there, in percent
 """
 
 from __future__ import annotations
@@ -34,16 +34,22 @@ class RouterInputs(Frozen):
 
 
 class Router(Kind[RouterInputs]):
-    """The stable URL of a deployment."""
+    """The supervisor of a deployment.
+
+    It takes its address when it is made, so that a taken port is told at once. When the address changes later,
+    Traffic moves it, behind the gate.
+    """
 
     inputs = RouterInputs
-    outputs = ("url",)
     replace_on: ClassVar[frozenset[str]] = frozenset({"directory"})
+    ignore: ClassVar[frozenset[str]] = frozenset({"port", "host"})
 
     def create(self, inputs: RouterInputs) -> tuple[str, Properties]:
-        """Start the supervisor, or adopt the one that runs and move it there; HostError when the port is taken."""
-        url = Supervisor(Path(inputs.directory)).ensure(inputs.port, inputs.host)
-        return inputs.directory, {"url": url}
+        """Start the supervisor, or adopt the one that runs; HostError when the port is taken."""
+        supervisor = Supervisor(Path(inputs.directory))
+        if supervisor.status() is None:
+            supervisor.ensure(inputs.port, inputs.host)
+        return inputs.directory, {}
 
     def read(self, inputs: RouterInputs, outputs: Properties) -> Properties | None:
         """Gone when the supervisor doesn't answer."""
@@ -116,20 +122,25 @@ class TrafficInputs(Frozen):
     directory: str
     percent: dict[str, int]
     """Percent of the requests by revision."""
+    port: int
+    host: str
 
 
 class Traffic(Kind[TrafficInputs]):
     """Which revision answers. Moving it is one step between two requests."""
 
     inputs = TrafficInputs
+    outputs = ("url",)
     replace_on: ClassVar[frozenset[str]] = frozenset({"router", "directory"})
 
     def create(self, inputs: TrafficInputs) -> tuple[str, Properties]:
-        """Point the router."""
-        Supervisor(Path(inputs.directory)).route(inputs.percent)
-        return f"{inputs.router}/traffic", {}
+        """Point the router, and have it listen at its address; HostError when that port is taken."""
+        supervisor = Supervisor(Path(inputs.directory))
+        url = supervisor.ensure(inputs.port, inputs.host)
+        supervisor.route(inputs.percent)
+        return f"{inputs.router}/traffic", {"url": url}
 
     def read(self, inputs: TrafficInputs, outputs: Properties) -> Properties | None:
         """Where the router points, whoever pointed it there."""
         status = Supervisor(Path(inputs.directory)).status()
-        return {**outputs, "percent": dict(status.traffic)} if status else None
+        return {**outputs, "percent": dict(status.traffic), "port": status.port} if status else None

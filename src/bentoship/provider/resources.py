@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pulumi
@@ -21,16 +21,12 @@ class _Ours(pulumi.CustomResource):
 
 
 class Router(_Ours):
-    """The stable URL of a local deployment."""
-
-    url: pulumi.Output[str]
+    """The supervisor of a local deployment."""
 
     def __init__(
         self, name: str, directory: Path, port: int, host: str, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__(
-            "local:Router", name, {"directory": str(directory), "port": port, "host": host, "url": None}, opts
-        )
+        super().__init__("local:Router", name, {"directory": str(directory), "port": port, "host": host}, opts)
 
 
 class Service(_Ours):
@@ -56,7 +52,7 @@ class Service(_Ours):
             "release": release.id,
             "revision": revision,
             "archive": str(archive),
-            "variables": dict(variables),
+            "variables": pulumi.Output.secret(dict(variables)),
             "ready_timeout": ready_timeout,
             "url": None,
         }
@@ -64,7 +60,9 @@ class Service(_Ours):
 
 
 class Traffic(_Ours):
-    """The pointer of a local deployment: percent of the requests by revision."""
+    """The pointer of a local deployment: the stable URL, and percent of the requests there by revision."""
+
+    url: pulumi.Output[str]
 
     def __init__(
         self,
@@ -72,9 +70,12 @@ class Traffic(_Ours):
         router: Router,
         directory: Path,
         percent: Mapping[str, int],
+        port: int,
+        host: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        inputs = {"router": router.id, "directory": str(directory), "percent": dict(percent)}
+        place = {"router": router.id, "directory": str(directory), "port": port, "host": host}
+        inputs = {**place, "percent": dict(percent), "url": None}
         super().__init__("local:Traffic", name, inputs, opts)
 
 
@@ -105,3 +106,59 @@ class Gate(_Ours):
             "ready_seconds": None,
         }
         super().__init__("index:Gate", name, inputs, opts)
+
+
+class Pin(_Ours):
+    """A value that was looked up once and stays."""
+
+    pinned: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, subject: str, value: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("index:Pin", name, {"subject": subject, "value": value, "pinned": None}, opts)
+
+
+class BeanstalkVersion(_Ours):
+    """The version that an environment of Elastic Beanstalk really runs, healthy; creating it fails otherwise."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        region: str,
+        environment: pulumi.Input[str],
+        label: pulumi.Input[str],
+        timeout: float,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"region": region, "environment": environment, "label": label, "timeout": timeout}
+        super().__init__("aws:BeanstalkVersion", name, inputs, opts)
+
+
+class InstanceRefresh(_Ours):
+    """The launch template that every machine of an auto-scaling group really runs."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        region: str,
+        group: pulumi.Input[str],
+        template: pulumi.Input[str],
+        version: pulumi.Input[str],
+        alarms: Sequence[pulumi.Input[str]],
+        warmup: int,
+        timeout: float,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "region": region,
+            "group": group,
+            "template": template,
+            "version": version,
+            "alarms": list(alarms),
+            "warmup": warmup,
+            "timeout": timeout,
+        }
+        super().__init__("aws:InstanceRefresh", name, inputs, opts)

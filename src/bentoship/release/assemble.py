@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..deployment import Example
 from ..errors import InvalidConfiguration, Problem
+from ..project import cache
 from . import bento, bentofile, examples, memo, wrappers
 from .bento import Bento
 from .bentofile import Project
@@ -21,7 +22,7 @@ from .lock import locked
 from .manifest import FORMAT, FileFacts, Manifest, Release, open_release, store
 from .seal import facts, seal
 from .wheels import PLATFORM, Wheels, native_cache, native_site_packages, python_minor, runs_here, vendored
-from .writing import nameless, scratch, sha256, write_whole, writing
+from .writing import nameless, scratch, sha256, sweep, write_whole, writing
 
 Tell = Callable[[str], None]
 
@@ -64,6 +65,8 @@ def build(project: Path, *, relock: bool = False, tell: Tell = lambda _sentence:
     key = memo.key(ready, lock)
     if found := memo.recall(folder, key):
         return found
+    for place in (cache(), store(folder).parent, store(folder).parent / "local"):
+        sweep(place)
     task = Task(ready, written, lock, vendored(ready, lock, tell), tell)
     with scratch() as work, writing(work):
         recorded = _record(task, work)

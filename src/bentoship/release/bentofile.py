@@ -10,12 +10,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from pathspec import PathSpec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InvalidConfiguration, Problem
 
@@ -23,6 +23,23 @@ NAME = "bentofile.yaml"
 _IGNORE_FILE = ".bentoignore"
 _NEVER = frozenset({".git", ".venv", "venv", "__pycache__", ".bentoship"})
 _DEFAULT_SERVICE = "service.py"
+_MOST_LEVELS = 100
+"""How deep values may be nested, so that neither reading nor writing them runs out of stack."""
+
+
+def _patterns(lines: Sequence[str]) -> PathSpec[Any]:
+    return PathSpec.from_lines("gitignore", lines)
+
+
+def _checked_pattern(line: str) -> str:
+    try:
+        _patterns([line])
+    except ValueError:
+        raise ValueError("must be a pattern as in .gitignore") from None
+    return line
+
+
+_Pattern = Annotated[str, AfterValidator(_checked_pattern)]
 
 
 class Python(BaseModel):
@@ -43,8 +60,8 @@ class Bentofile(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     service: str = ""
-    include: tuple[str, ...] = ("*",)
-    exclude: tuple[str, ...] = ()
+    include: tuple[_Pattern, ...] = ("*",)
+    exclude: tuple[_Pattern, ...] = ()
     python: Python = Python()
     content: dict[str, Any] = Field(default_factory=dict, exclude=True)
 
@@ -79,7 +96,7 @@ def read(folder: Path, problems: list[Problem]) -> Project | None:
         return None
     requirements = tuple(_requirements(folder, bentofile.python, problems))
     walked = tuple(_walk(folder))
-    files = tuple(sorted(_included(folder, walked, bentofile)))
+    files = tuple(sorted(_included(folder, walked, bentofile, problems)))
     problems.extend(_service_problems(folder, bentofile, files))
     problems.extend(_include_problems(folder, walked, bentofile))
     return Project(folder, bentofile, files, requirements)
@@ -88,7 +105,7 @@ def read(folder: Path, problems: list[Problem]) -> Project | None:
 def _bentofile(folder: Path, problems: list[Problem]) -> Bentofile | None:
     path = folder / NAME
     try:
-        return _parsed(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return _parsed(yaml.load(path.read_text(encoding="utf-8"), _Loader))  # noqa: S506 -- a safe loader that tells more
     except FileNotFoundError:
         here = "is not here" if folder.is_dir() else "can't be read: there is no such folder"
         problems.append(Problem(str(path), here, "run this where service.py is, and write a bentofile.yaml beside it"))
@@ -101,6 +118,32 @@ def _bentofile(folder: Path, problems: list[Problem]) -> Bentofile | None:
     except ValidationError as error:
         problems.extend(_pydantic_problems(error))
     return None
+
+
+class _Loader(yaml.SafeLoader):
+    """Tells the line of what is nested too deeply, and of what looks like a date or a number and is none."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._levels = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """The node that comes next; YAMLError when it is nested too deeply."""
+        if self._levels == _MOST_LEVELS:
+            fault = f"is nested more than {_MOST_LEVELS} levels deep"
+            raise yaml.MarkedYAMLError(problem=fault, problem_mark=self.get_mark())
+        self._levels += 1
+        node = super().compose_node(parent, index)
+        self._levels -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 -- as in PyYAML
+        """The value of `node`; YAMLError when it has none, such as 2024-13-45 or 0x_."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, LookupError, AttributeError) as error:
+            fault = f"is no value of the kind that it looks like ({error})"
+            raise yaml.MarkedYAMLError(problem=fault, problem_mark=node.start_mark) from None
 
 
 def _parsed(content: Any) -> Bentofile:
@@ -123,7 +166,7 @@ def _yaml_fault(error: yaml.YAMLError) -> str:
 def _pydantic_problems(error: ValidationError) -> Iterator[Problem]:
     for fault in error.errors():
         key = ".".join(map(str, fault["loc"]))
-        yield Problem(f"{NAME}: {key}", f"{fault['msg']}, not {fault['input']!r}")
+        yield Problem(f"{NAME}: {key}", f"{fault['msg'].removeprefix('Value error, ')}, not {fault['input']!r}")
 
 
 def _requirements(folder: Path, python: Python, problems: list[Problem]) -> Iterator[Requirement]:
@@ -141,7 +184,7 @@ def _requirement_lines(folder: Path, python: Python, problems: list[Problem]) ->
         return
     try:
         lines = (folder / python.requirements_txt).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         problems.append(
             Problem(f"{NAME}: python.requirements_txt", f"{python.requirements_txt} can't be read: {error}")
         )
@@ -158,9 +201,10 @@ def _walk(folder: Path) -> Iterator[str]:
         yield from ((Path(root) / name).relative_to(folder).as_posix() for name in files)
 
 
-def _included(folder: Path, walked: Sequence[str], bentofile: Bentofile) -> Iterator[str]:
+def _included(folder: Path, walked: Sequence[str], bentofile: Bentofile, problems: list[Problem]) -> Iterator[str]:
     include, exclude = _patterns(bentofile.include), _patterns((*bentofile.exclude, ".DS_Store"))
-    ignored = [(PurePosixPath(path).parent, _ignore_file(folder / path)) for path in walked if _is_ignore_file(path)]
+    names = filter(_is_ignore_file, walked)
+    ignored = [(PurePosixPath(name).parent, _ignore_file(folder, name, problems)) for name in names]
     for path in walked:
         if include.match_file(path) and not exclude.match_file(path):
             inside = ((parent, spec) for parent, spec in ignored if PurePosixPath(path).is_relative_to(parent))
@@ -168,16 +212,16 @@ def _included(folder: Path, walked: Sequence[str], bentofile: Bentofile) -> Iter
                 yield path
 
 
-def _patterns(lines: Sequence[str]) -> PathSpec[Any]:
-    return PathSpec.from_lines("gitignore", lines)
-
-
 def _is_ignore_file(path: str) -> bool:
     return PurePosixPath(path).name == _IGNORE_FILE
 
 
-def _ignore_file(path: Path) -> PathSpec[Any]:
-    return _patterns(path.read_text(encoding="utf-8").splitlines())
+def _ignore_file(folder: Path, name: str, problems: list[Problem]) -> PathSpec[Any]:
+    try:
+        return _patterns((folder / name).read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        problems.append(Problem(name, f"can't be read: {error}", "write patterns as in .gitignore"))
+        return _patterns([])
 
 
 def _service_problems(folder: Path, bentofile: Bentofile, files: Sequence[str]) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from ..deployment import Example
 from ..errors import ExampleMismatch, GateFailed, Problem, ServiceBroken
-from ..gate import answer, disagreement, wait_until_ready
+from ..gate import answer, disagreement, json_value, wait_until_ready
 from ..host import child, ports
 from ..host.launch import command, environment
 
@@ -59,7 +59,7 @@ def read(folder: Path, problems: list[Problem]) -> tuple[Written, ...]:
     except (OSError, UnicodeDecodeError) as error:
         problems.append(Problem(NAME, f"can't be read: {error}"))
         return ()
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not lines:
         problems.append(Problem(NAME, "is empty, and a release without a golden example can't be tested", remedy))
     problems.extend(_broken_limits(len(lines), len(text.encode())))
@@ -96,11 +96,13 @@ def _parsed(lines: Sequence[tuple[int, str]], problems: list[Problem]) -> Iterat
     for number, line in lines:
         where = f"{NAME}:{number}"
         try:
-            yield Written(number, Example.model_validate(json.loads(line)))
+            yield Written(number, Example.model_validate(json_value(line)))
         except json.JSONDecodeError as error:
             problems.append(Problem(where, f"is not JSON: {error.msg} at character {error.colno}"))
         except ValidationError as error:
             problems.extend(_faults(where, error))
+        except ValueError as error:
+            problems.append(Problem(where, f"is not JSON: {error}"))
 
 
 def _faults(where: str, error: ValidationError) -> Iterator[Problem]:

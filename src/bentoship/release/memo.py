@@ -25,18 +25,18 @@ def key(project: Project, lock: Path) -> str:
 
 
 def recall(folder: Path, name: str) -> Release | None:
-    """The release that was built under the key `name`, when it is still there and has still its size."""
+    """The release that was built under the key `name`, when it is still there, byte for byte."""
     try:
-        identity, size = _path(folder, name).read_text(encoding="utf-8").split()
+        identity = _path(folder, name).read_text(encoding="utf-8").strip()
         path = store(folder) / f"{identity}.zip"
-        return open_release(path) if path.stat().st_size == int(size) else None
+        return open_release(path) if sha256(path) == identity else None
     except (OSError, ValueError, ReleaseError):
         return None
 
 
 def remember(folder: Path, name: str, release: Release) -> None:
     """Note that `release` is what the key `name` gives."""
-    write_whole(_path(folder, name), f"{release.id} {release.bytes}\n")
+    write_whole(_path(folder, name), f"{release.id}\n")
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -21,9 +21,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import platformdirs
-
 from ..errors import LockError, ReleaseError
+from ..project import cache
 from .bentofile import Project
 from .lock import explain, run_uv
 from .manifest import FileFacts
@@ -142,7 +141,7 @@ def check_records(site_packages: Path) -> None:
 
 
 def _cache() -> Path:
-    return Path(platformdirs.user_cache_dir("bentoship")) / "wheels"
+    return cache() / "wheels"
 
 
 def _key(lock: Path, place: str) -> str:

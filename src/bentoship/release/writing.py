@@ -7,8 +7,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import ReleaseError
@@ -16,6 +17,9 @@ from ..errors import ReleaseError
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 _SCRATCH_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 -- only mkdtemp makes anything there
+_UNFINISHED = (".unfinished-*", "unfinished-*", "building-*")
+"""How files and folders are called until they are whole: here, beside the wheels, and beside the engines."""
+_DAY = 86_400.0
 _CHUNK = 1 << 20
 
 
@@ -73,6 +77,15 @@ def scratch() -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what builds that were killed more than a day ago have left unfinished in the folders of `folder`."""
+    patterns = [f"{place}/{name}" for place in ("*", "*/*") for name in _UNFINISHED]
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
+        with suppress(OSError):
+            if path.lstat().st_mtime < time.time() - _DAY:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def hidden(path: Path) -> bool:

@@ -38,5 +38,5 @@ class Local(Target):
                 f"service-{revision}", router, directory, release, revision, archive, workload.variables, patience
             )
             gates.append(Gate(f"gate-{revision}", release, revision, service.url, patience))
-        traffic = Traffic("traffic", router, directory, percent, opts=pulumi.ResourceOptions(depends_on=gates))
-        return pulumi.Output.all(router.url, traffic.id).apply(lambda known: str(known[0]))
+        gated = pulumi.ResourceOptions(depends_on=gates)
+        return Traffic("traffic", router, directory, percent, self.port, self.host, opts=gated).url
