@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from bentoship.cli.commands import bentoship
 from bentoship.deployment import Scale, Target
 from bentoship.environments import EnvironmentFile, Shared
 from bentoship.release.limits import PLATFORMS
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 HERE = Path(__file__).parent
 WRITTEN = "<!-- Written by docs/generate.py; `make docs` writes it again. -->\n\n"
@@ -83,10 +87,17 @@ def _proof(name: str) -> tuple[str, ...]:
 
 def _target(name: str, kind: type[Target]) -> str:
     rows = [
-        (f"`{key}`", field.description or "", "**required**" if field.is_required() else f"`{field.default}`")
+        (f"`{key}`", field.description or "", "**required**" if field.is_required() else _default(field))
         for key, field in kind.model_fields.items()
     ]
     return f"## `{name}`\n\n{_paragraphs(kind.__doc__ or '')}\n\n{_table(('key', 'meaning', 'default'), rows)}"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or value in ((), {}):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _reference() -> str:
