@@ -7,7 +7,7 @@ ENVIRONMENT ?= dev
 SYNC := --quiet --frozen --compile-bytecode --python $(BIN)/python
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: up setup setup-tests engine model test check check-style format bench docs clean
+.PHONY: up setup setup-tests engine model test check check-style format bench docs golden clean
 
 up: engine model ## from a fresh clone to a model that answers over HTTP
 	@$(BIN)/bentoship up $(ENVIRONMENT)
@@ -55,6 +55,9 @@ format: setup-tests
 
 bench: engine model ## how long things take on this machine
 	@$(BIN)/python bench/bench.py
+
+golden: setup-tests ## write what each target declares again, for review
+	@$(BIN)/python tests/targets/golden.py
 
 docs: setup ## write the generated pages again
 	@$(BIN)/python docs/generate.py

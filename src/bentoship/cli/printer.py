@@ -73,6 +73,8 @@ class Progress:
 
     def watch(self, name: str, event: Event) -> None:
         """Take what the engine of the deployment `name` says, and pass on what matters."""
+        if event.note:
+            self.tell(f"{name}: {event.note}")
         step = event.step
         if step is None or step.is_stack or step.operation in ("same", "refresh", "read"):
             return

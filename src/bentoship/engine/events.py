@@ -44,6 +44,8 @@ class Event:
     step: Step | None = None
     changes: Mapping[str, int] | None = None
     error: str = ""
+    note: str = ""
+    """What a provider says while it waits for something."""
 
 
 def read_event(line: str) -> Event | None:
@@ -72,9 +74,11 @@ def _step(metadata: Mapping[str, Any], *, done: bool) -> Step:
 
 
 def _diagnostic(diagnostic: Mapping[str, Any]) -> Event | None:
-    if diagnostic.get("severity") != "error":
+    message = _clean(diagnostic["message"])
+    if not message:
         return None
-    return Event(error=_clean(diagnostic["message"])) if diagnostic["message"].strip() else None
+    kinds = {"error": Event(error=message), "info": Event(note=message)}
+    return kinds.get(diagnostic.get("severity", ""))
 
 
 def _clean(message: str) -> str:

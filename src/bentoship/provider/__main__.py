@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from .. import _version
@@ -10,17 +11,22 @@ from .gate import Gate
 from .kinds import Kind, KindProvider
 from .local import Router, Service, Traffic
 from .pin import Pin
+from .progress import Tell, to_engine
 from .server import serve
 
-KINDS: dict[str, Kind[Any]] = {
-    "bentoship:aws:BeanstalkVersion": BeanstalkVersion(),
-    "bentoship:aws:InstanceRefresh": InstanceRefresh(),
-    "bentoship:index:Gate": Gate(),
-    "bentoship:index:Pin": Pin(),
-    "bentoship:local:Router": Router(),
-    "bentoship:local:Service": Service(),
-    "bentoship:local:Traffic": Traffic(),
-}
+
+def kinds(tell: Tell) -> dict[str, Kind[Any]]:
+    """Every resource type of ours, by its token; those that take long say with `tell` how far they are."""
+    return {
+        "bentoship:aws:BeanstalkVersion": BeanstalkVersion(tell),
+        "bentoship:aws:InstanceRefresh": InstanceRefresh(tell),
+        "bentoship:index:Gate": Gate(),
+        "bentoship:index:Pin": Pin(),
+        "bentoship:local:Router": Router(),
+        "bentoship:local:Service": Service(),
+        "bentoship:local:Traffic": Traffic(),
+    }
+
 
 if __name__ == "__main__":
-    serve(KindProvider("bentoship", _version.__version__, KINDS))
+    serve(KindProvider("bentoship", _version.__version__, kinds(to_engine(sys.argv[1:]))))

@@ -10,7 +10,6 @@ environment is content when Elastic Beanstalk calls itself ready, on whichever v
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any, ClassVar
 from ..deployment import Frozen
 from ..errors import EngineMissing, UpdateFailed
 from .kinds import Kind
+from .progress import Tell
 from .server import Properties
 
 ATTEMPTS = 10
@@ -35,13 +35,6 @@ _REMEDIES = {
     "AccessDenied": "docs/aws.md lists what the deployer must be allowed to do",
     "Throttling": "others use the same account's quota; run `up` again later",
 }
-
-Tell = Callable[[str], None]
-
-
-def on_stderr(sentence: str) -> None:
-    """Say `sentence` to the engine, which shows what a provider writes to stderr."""
-    print(sentence, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class InstanceRefreshInputs(Frozen):
@@ -73,7 +66,7 @@ class InstanceRefresh(Kind[InstanceRefreshInputs]):
     replace_on: ClassVar[frozenset[str]] = frozenset({"region", "group"})
     ignore: ClassVar[frozenset[str]] = frozenset({"alarms", "warmup", "timeout"})
 
-    def __init__(self, tell: Tell = on_stderr) -> None:
+    def __init__(self, tell: Tell = lambda _: None) -> None:
         self._tell = tell
         self._cancelled = threading.Event()
 
@@ -166,7 +159,7 @@ class BeanstalkVersion(Kind[BeanstalkVersionInputs]):
     replace_on: ClassVar[frozenset[str]] = frozenset({"region", "environment"})
     ignore: ClassVar[frozenset[str]] = frozenset({"timeout"})
 
-    def __init__(self, tell: Tell = on_stderr) -> None:
+    def __init__(self, tell: Tell = lambda _: None) -> None:
         self._tell = tell
         self._cancelled = threading.Event()
 

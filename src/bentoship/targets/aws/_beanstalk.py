@@ -1,0 +1,198 @@
+"""An application of Elastic Beanstalk, its versions, and the environment that points at one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from ...deployment import ReleaseRef, Workload
+from ...provider.resources import BeanstalkVersion, Gate
+from ._network import Network, let_in, let_out, network, security_group
+from ._settings import Wiring, settings
+from ._shared import (
+    Domain,
+    Place,
+    Releases,
+    Role,
+    certified,
+    keep_releases,
+    may_read,
+    open_place,
+    partition,
+    policy,
+    redirect_to_https,
+    role,
+)
+from ._watch import Metric, alarm, dashboard
+from .elastic_beanstalk import ElasticBeanstalk
+
+UPDATE_MINUTES = 60
+"""How long an immutable deployment may take: it starts every instance anew, and waits for their health."""
+DEGRADED = 15
+"""EnvironmentHealth is above it when Degraded or Severe ("Publishing Amazon CloudWatch custom metrics", EB Guide)."""
+
+
+def provision(target: ElasticBeanstalk, workload: Workload) -> pulumi.Output[str]:
+    """The application and its versions; the environment, which points at the newest with traffic; proof, and gate."""
+    place = open_place("ElasticBeanstalk", target, workload)
+    release = workload.serving[0]
+    domain = certified(place, target)
+    releases = keep_releases(place, workload)
+    net = network(place, target, workload.scale)
+    front = _balancer_group(place, net, domain) if target.is_balanced(workload.scale) else None
+    machine, service = _roles(place, releases)
+    profile = aws.iam.InstanceProfile(f"{place.name}-machine", role=machine.made.name, opts=place.options())
+    application = aws.elasticbeanstalk.Application(place.name, opts=place.options())
+    versions = {kept.id: _version(place, application, releases, kept) for kept in workload.releases}
+    version = versions[release.id]
+    wiring = Wiring(
+        profile.name,
+        service.made.arn,
+        net.vpc,
+        net.public,
+        net.machines,
+        net.public_addresses,
+        front.id if front else None,
+        domain.certificate if domain else None,
+    )
+    minutes = UPDATE_MINUTES + (target.canary_minutes if len(workload.serving) > 1 else 0)
+    environment = aws.elasticbeanstalk.Environment(
+        # An environment can't change to another Python, so that one gets an environment of its own.
+        f"{place.name}-py{release.python.replace('.', '')}",
+        application=application.name,
+        tier="WebServer",
+        solution_stack_name=_platform(place, release.python),
+        version=version.name,
+        settings=[
+            aws.elasticbeanstalk.EnvironmentSettingArgs(namespace=namespace, name=name, value=value, resource="")
+            for (namespace, name), value in settings(target, workload, wiring).items()
+        ],
+        wait_for_ready_timeout=f"{minutes}m",
+        # The platform's own updates move the stack, and a change of tags can't be made together with other changes.
+        opts=place.options(
+            depends_on=[*machine.given, *service.given, *net.ways, *versions.values()],
+            ignore_changes=["solutionStackName", "tags", "tagsAll"],
+        ),
+    )
+    _alarms(place, target, environment)
+    moved = BeanstalkVersion(
+        f"{place.name}-version",
+        region=target.region,
+        environment=environment.name,
+        label=version.name,
+        timeout=workload.ready_timeout + 300,
+        opts=place.ours(),
+    )
+    url = _url(place, domain, environment)
+    gate = Gate(
+        f"{place.name}-gate-{workload.revision(release)}",
+        release,
+        workload.revision(release),
+        url,
+        workload.ready_timeout + 300,
+        opts=place.ours(depends_on=[moved]),
+    )
+    return pulumi.Output.all(url, gate.passed).apply(lambda known: str(known[0]))
+
+
+def _version(
+    place: Place, application: aws.elasticbeanstalk.Application, releases: Releases, release: ReleaseRef
+) -> aws.elasticbeanstalk.ApplicationVersion:
+    """A version for as long as the release is kept. Its label says what is in it.
+
+    It is not retained beyond that: a release that failed and comes again would find its own label taken.
+    """
+    archive = releases.objects[release.id]
+    return aws.elasticbeanstalk.ApplicationVersion(
+        f"{place.name}-{release.short}",
+        application=application.name,
+        name=f"r-{release.short}",
+        bucket=releases.bucket.id,
+        key=archive.key,
+        description=f"{release.bento}, release {release.id}",
+        opts=place.options(depends_on=[archive]),
+    )
+
+
+def _platform(place: Place, python: str) -> pulumi.Output[str]:
+    named = rf"^64bit Amazon Linux 2023 v4\.[0-9.]+ running Python {python.replace('.', '[.]')}$"
+    return aws.elasticbeanstalk.get_solution_stack_output(most_recent=True, name_regex=named, opts=place.look_up).name
+
+
+def _balancer_group(place: Place, net: Network, domain: Domain | None) -> aws.ec2.SecurityGroup:
+    """A security group of ours for the load balancer, since the one of Elastic Beanstalk knows nothing of port 80."""
+    group = security_group(place, "balancer", net.vpc, "Whoever may ask the model")
+    let_in(place, "balancer-80", group, 80)
+    if domain:
+        let_in(place, "balancer-443", group, 443)
+    let_out(place, "balancer", group)
+    return group
+
+
+def _roles(place: Place, releases: Releases) -> tuple[Role, Role]:
+    """What the machines may do, and what Elastic Beanstalk may do for us."""
+    managed = ["AmazonSSMManagedInstanceCore"]
+    allowed = may_read(releases.bucket).apply(lambda reading: policy(reading, *_of_the_platform(place)))
+    machine = role(place, "machine", "ec2.amazonaws.com", managed, allowed)
+    theirs = [
+        "service-role/AWSElasticBeanstalkEnhancedHealth",
+        "AWSElasticBeanstalkManagedUpdatesCustomerRolePolicy",
+    ]
+    of_beanstalk = {"StringEquals": {"sts:ExternalId": "elasticbeanstalk"}}
+    service = role(place, "service", "elasticbeanstalk.amazonaws.com", theirs, condition=of_beanstalk)
+    return machine, service
+
+
+def _of_the_platform(place: Place) -> Sequence[Mapping[str, Any]]:
+    """What the agents of the platform need, as AWSElasticBeanstalkWebTier has it, without what we don't use.
+
+    "Managing Elastic Beanstalk instance profiles", Developer Guide.
+    """
+    arn = f"arn:{partition(place.region)}"
+    bucket = f"{arn}:s3:::elasticbeanstalk-{place.region}-*"
+    logs = f"{arn}:logs:{place.region}:*:log-group:/aws/elasticbeanstalk*"
+    writing = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    return [
+        {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*", "s3:PutObject"], "Resource": [bucket, f"{bucket}/*"]},
+        {"Effect": "Allow", "Action": writing, "Resource": logs},
+        {
+            "Effect": "Allow",
+            "Action": "elasticbeanstalk:PutInstanceStatistics",
+            "Resource": [
+                f"{arn}:elasticbeanstalk:*:*:application/*",
+                f"{arn}:elasticbeanstalk:*:*:environment/*",
+            ],
+        },
+    ]
+
+
+def _url(place: Place, domain: Domain | None, environment: aws.elasticbeanstalk.Environment) -> pulumi.Output[str]:
+    if domain is None:
+        return pulumi.Output.concat("http://", environment.cname)
+    redirect_to_https(place, environment.load_balancers[0])
+    record = aws.route53.Record(
+        place.name,
+        zone_id=domain.zone,
+        name=domain.name,
+        type="CNAME",
+        records=[environment.cname],
+        ttl=60,
+        opts=place.options(),
+    )
+    return record.id.apply(lambda _: f"https://{domain.name}")
+
+
+def _alarms(place: Place, target: ElasticBeanstalk, environment: aws.elasticbeanstalk.Environment) -> None:
+    of = {"EnvironmentName": environment.name}
+    space = "AWS/ElasticBeanstalk"
+    health = Metric(space, "EnvironmentHealth", "Maximum", of)
+    errors = Metric(space, "ApplicationRequests5xx", "Sum", of)
+    slowest = Metric(space, "ApplicationLatencyP99", "Maximum", of)
+    alarm(place, target, "unhealthy", "The environment is degraded", health, DEGRADED, minutes=5)
+    alarm(place, target, "errors", "The service answers with 5xx", errors, 10, minutes=2)
+    alarm(place, target, "slow", "The slowest 1 % of requests take too long", slowest, target.latency_alarm_seconds, 5)
+    graphs = {"Health (0 is ok, 25 is severe)": health, "Errors": errors, "Slowest 1 % of requests, seconds": slowest}
+    dashboard(place, graphs)

@@ -1,0 +1,79 @@
+"""What every target on AWS must be told. No SDK is loaded by reading this."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ...deployment import Scale, Target
+
+KeptDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+"""How long CloudWatch can keep logs (API reference of CloudWatch Logs, PutRetentionPolicy)."""
+
+
+class AwsTarget(Target):
+    """The fields that the targets on AWS share."""
+
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="region of AWS, such as `eu-central-1`")
+    domain: str | None = Field(
+        default=None,
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$",
+        description="name to serve HTTPS under, such as `salary.example.com`; its certificate, its DNS records and a "
+        "load balancer, which alone can use such a certificate, are made",
+    )
+    http: bool = Field(default=False, description="`true` asks for plain HTTP, which is what there is without `domain`")
+    hosted_zone: str | None = Field(
+        default=None,
+        pattern=r"^Z[A-Z0-9]+$",
+        description="id of the Route 53 hosted zone of `domain`; by default the public zone of the domain one level up",
+    )
+    instance_type: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$",
+        description="x86-64 instance type; by default the cheapest of a short list with `scale`'s cpu and memory",
+    )
+    disk_gb: int = Field(default=16, ge=10, le=16384, description="size of the encrypted root disk, in GB")
+    vpc: str | None = Field(
+        default=None,
+        pattern=r"^vpc-[0-9a-f]+$",
+        description="VPC to run in; by default a small one of its own, so that nothing depends on what else is in the "
+        "account, and destroying removes it",
+    )
+    public_subnets: tuple[str, ...] = Field(
+        default=(), description="with `vpc`: subnets with an internet gateway, in two zones or more when balanced"
+    )
+    private_subnets: tuple[str, ...] = Field(
+        default=(),
+        description="with `vpc`: subnets for machines behind the load balancer, with a way out to S3 and the other "
+        "services of AWS; by default they are in the public ones, where only the load balancer reaches them",
+    )
+    alarm_topic: str | None = Field(
+        default=None, pattern=r"^arn:[^:]+:sns:", description="ARN of the SNS topic that the alarms are sent to"
+    )
+    latency_alarm_seconds: float = Field(
+        default=1, gt=0, description="an alarm goes off when the slowest 1 % of the requests take longer, in seconds"
+    )
+    tags: dict[str, str] = Field(default_factory=dict, description="tags of yours, put on everything beside ours")
+
+    @model_validator(mode="after")
+    def _either_tls_or_asked_for_http(self) -> Self:
+        if (self.domain is None) is not self.http:
+            raise ValueError("needs either `domain`, for HTTPS, or `http: true`, for plain HTTP, and not both")
+        if self.hosted_zone and not self.domain:
+            raise ValueError("`hosted_zone` says nothing without `domain`")
+        return self
+
+    @model_validator(mode="after")
+    def _subnets_go_with_a_vpc(self) -> Self:
+        if (self.vpc is None) is not (not self.public_subnets):
+            raise ValueError("`vpc` and `public_subnets` are given together, or neither")
+        if self.private_subnets and not self.vpc:
+            raise ValueError("`private_subnets` says nothing without `vpc`")
+        return self
+
+    def is_balanced(self, scale: Scale) -> bool:
+        """Whether a load balancer stands in front: from two replicas on, and where there is a certificate to use."""
+        return scale.min_replicas > 1 or self.domain is not None

@@ -1,0 +1,48 @@
+"""AWS Elastic Beanstalk: the sealed release on Amazon's Python platform, started by its Procfile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from ...deployment import Workload
+from ._fields import AwsTarget, KeptDays
+
+if TYPE_CHECKING:
+    import pulumi
+
+
+class ElasticBeanstalk(AwsTarget):
+    """One instance, or, from two replicas on, a balanced and scaled environment.
+
+    Each release that is kept is an application version, and the environment points at one of them. Moving the
+    pointer is an immutable deployment: new instances start beside the old ones, and the old ones go when the new
+    ones are healthy. When they aren't, Elastic Beanstalk stays on the old version and calls itself ready; that
+    ends as our error, with its events.
+
+    The gate runs after the pointer has moved, since no instance of the new version can be asked before. When the
+    gate fails, `up` moves the pointer back. `max_replicas` counts from two replicas on, or with `domain`.
+
+    Change the size or the network of an environment in an `up` without a new release: an immutable deployment
+    doesn't go together with such a change.
+    """
+
+    log_retention_days: KeptDays = Field(default=30, description="how long CloudWatch keeps the logs, in days")
+    canary_minutes: int = Field(
+        default=5,
+        ge=3,
+        le=600,
+        description="how long a canary gets its part of the traffic before it gets all of it, in minutes",
+    )
+    update_window: str = Field(
+        default="Sun:03:00",
+        pattern=r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun):([01]\d|2[0-3]):[0-5]\d$",
+        description="day and time in UTC at which the platform's own updates are installed, each week",
+    )
+
+    def provision(self, workload: Workload) -> pulumi.Output[str]:
+        """The application, its versions, the environment that points at one of them; the URL that answers."""
+        from ._beanstalk import provision  # noqa: PLC0415 - loads the SDK
+
+        return provision(self, workload)

@@ -1,0 +1,126 @@
+"""What holds for every target, whichever cloud it is on."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+
+from bentoship.deployment import WORKLOAD_NAME_LENGTH
+from golden import CASES, NEWEST, OLDER
+
+AUTONAME = 8
+"""Letters that Pulumi puts behind a name."""
+LONGEST = {
+    "aws:lb/loadBalancer:LoadBalancer": 32,
+    "aws:lb/targetGroup:TargetGroup": 32,
+    "aws:elasticbeanstalk/environment:Environment": 40,
+    "aws:iam/role:Role": 64,
+    "aws:s3/bucket:Bucket": 63,
+    "aws:elasticbeanstalk/application:Application": 100,
+    "aws:iam/instanceProfile:InstanceProfile": 128,
+    "aws:ec2/launchTemplate:LaunchTemplate": 128,
+    "aws:ec2/securityGroup:SecurityGroup": 255,
+}
+"""Letters of a name at most, by the API reference of each service."""
+A_RELEASE = re.compile(f"{NEWEST.short}|{OLDER.short}")
+PER_RELEASE = {
+    "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:elasticbeanstalk/applicationVersion:ApplicationVersion",
+    "aws:ec2/launchTemplate:LaunchTemplate",
+    "aws:ec2/instance:Instance",
+    "bentoship:index:Gate",
+}
+every_case = pytest.mark.parametrize("name", CASES)
+
+
+@cache
+def declared(name):
+    return CASES[name].declared()["resources"]
+
+
+def is_ours(resource):
+    return resource["type"].startswith("bentoship:")
+
+
+@every_case
+def test_everything_is_below_one_component_that_names_the_target(name):
+    component, *others = [each for each in declared(name) if not each["parent"].startswith("bentoship:")]
+    assert others == []
+    cloud, _, kind = CASES[name].target.partition("/")
+    assert component["type"] == f"bentoship:{cloud}:{kind.title().replace('_', '')}"
+    assert component["name"] == CASES[name].workload().name
+
+
+@every_case
+def test_everything_in_a_cloud_is_made_by_a_provider_of_the_deployments_own(name):
+    (provider,) = [each for each in declared(name) if each["type"].startswith("pulumi:providers:")]
+    assert provider["inputs"]["region"] == CASES[name].fields["region"]
+    for resource in declared(name):
+        if resource is not provider and not is_ours(resource):
+            assert resource["provider"] == f"{provider['type']}::{provider['name']}", resource["name"]
+
+
+@every_case
+def test_everything_in_a_cloud_carries_the_tag_by_which_it_is_found(name):
+    (provider,) = [each for each in declared(name) if each["type"].startswith("pulumi:providers:")]
+    tags = provider["inputs"]["defaultTags"]["as JSON"]["tags"]
+    assert tags["bentoship:workload"] == CASES[name].workload().name
+
+
+@every_case
+def test_names_say_what_they_are_of_and_fit(name):
+    workload = CASES[name].workload().name
+    spare = WORKLOAD_NAME_LENGTH - len(workload)
+    for resource in declared(name):
+        assert re.fullmatch(rf"{workload}(-[A-Za-z0-9]+)*", resource["name"])
+        longest = len(resource["name"]) + spare + AUTONAME
+        assert longest <= LONGEST.get(resource["type"], 255), resource["name"]
+
+
+@every_case
+def test_only_what_is_made_for_one_release_is_named_after_it(name):
+    for resource in declared(name):
+        if resource["type"] not in PER_RELEASE:
+            assert not A_RELEASE.search(resource["name"]), resource["name"]
+
+
+@every_case
+def test_no_two_resources_have_one_name(name):
+    names = [(each["type"], each["name"]) for each in declared(name)]
+    assert len(names) == len(set(names))
+
+
+@every_case
+def test_the_release_that_gets_traffic_is_gated_and_the_url_waits_for_it(name):
+    (gate,) = [each for each in declared(name) if each["type"] == "bentoship:index:Gate"]
+    assert gate["inputs"]["release"] == NEWEST.id
+
+
+@every_case
+def test_an_archive_that_is_not_on_this_machine_is_no_change(name):
+    objects = {each["inputs"]["key"]: each for each in declared(name) if each["type"].endswith(":BucketObjectv2")}
+    there, elsewhere = objects[f"releases/{NEWEST.id}.zip"], objects[f"releases/{OLDER.id}.zip"]
+    assert "source" in there["inputs"]
+    assert "source" not in elsewhere["inputs"]
+    for each in (there, elsewhere):
+        assert each["options"]["ignore_changes"] == ["source"]
+        assert each["options"]["retain_on_delete"]
+
+
+@every_case
+def test_the_same_workload_is_declared_in_the_same_words(name):
+    assert CASES[name].declared()["resources"] == declared(name)
+
+
+@every_case
+def test_variables_are_secret_in_the_state(name):
+    assert "careful" in str(declared(name))
+    assert "careful" not in str(without_secrets(declared(name)))
+
+
+def without_secrets(value):
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items() if key != "secret"}
+    return [without_secrets(item) for item in value] if isinstance(value, list) else value
