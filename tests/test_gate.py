@@ -82,6 +82,15 @@ def test_an_answer_that_is_not_json_fails_the_gate():
     assert "isn't JSON" in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    "answer", [b"NaN", b"[1, Infinity]", b"1e999", b"[" * 50_000, b"9" * 5000, b'"\\udc00"', b"\xff"]
+)
+def test_an_answer_that_python_reads_and_json_does_not_have_fails_the_gate(answer):
+    with FakeService(reply=lambda _path, _body: (200, answer)) as service, pytest.raises(GateFailed) as failure:
+        gate.replay(service.url, [SALARY])
+    assert "something that isn't JSON: " in str(failure.value)
+
+
 def test_an_answer_that_comes_too_late_fails_the_gate():
     may_answer = threading.Event()
 

@@ -53,7 +53,9 @@ class Example(Frozen):
     path: str = Field(default="/predict", pattern=r"^/", description="route of the endpoint, always asked by POST")
     body: Any = Field(description="JSON body of the request")
     answer: Any = Field(default=None, description="JSON body of the answer")
-    tolerance: float = Field(default=DEFAULT_TOLERANCE, ge=0, allow_inf_nan=False, description="relative tolerance of numbers")
+    tolerance: float = Field(
+        default=DEFAULT_TOLERANCE, ge=0, allow_inf_nan=False, description="relative tolerance of numbers"
+    )
 
 
 class ReleaseRef(Frozen):

@@ -21,7 +21,9 @@ file with `pulumi cancel`.
 
 
 def test_the_holder_is_read_from_the_engines_complaint():
-    assert holder(COMPLAINT) == Holder("root", "vm-1.example.com", 19454, "2026-11-21T10:16:41Z", f"{LOCK}?no_tmp_dir=true")
+    assert holder(COMPLAINT) == Holder(
+        "root", "vm-1.example.com", 19454, "2026-11-21T10:16:41Z", f"{LOCK}?no_tmp_dir=true"
+    )
     assert holder(COMPLAINT).who == "root@vm-1.example.com (process 19454)"
 
 

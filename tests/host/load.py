@@ -6,8 +6,14 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
+import httpx
+
+PATIENCE = 60
+"""Seconds that a test waits for an answer: its machine may have much else to do."""
+get, post = partial(httpx.get, timeout=PATIENCE), partial(httpx.post, timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Load:
         """Wait until `count` more requests are answered than now."""
         with self._progress:
             goal = len(self.answers) + count
-            assert self._progress.wait_for(lambda: len(self.answers) >= goal, timeout=60)
+            assert self._progress.wait_for(lambda: len(self.answers) >= goal, timeout=PATIENCE)
 
     def texts(self, since: float = 0) -> set[str]:
         return {answer.text for answer in self.answers if answer.sent >= since}
@@ -54,7 +60,7 @@ class Load:
 
     async def _run(self):
         connector = aiohttp.TCPConnector(limit=self.connections)
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=60)) as session:
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE)) as session:
             await asyncio.gather(*(self._ask_on(session) for _ in range(self.connections)))
 
     async def _ask_on(self, session):

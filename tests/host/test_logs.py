@@ -61,7 +61,7 @@ def test_filters_choose_by_release_words_and_time(journal, tmp_path):
 def test_releases_that_ended_long_ago_lose_their_files_and_the_running_ones_keep_them(journal, tmp_path):
     ended = [f"{number:012x}" for number in range(KEPT_SOURCES + 2)]
     for age, source in enumerate([A, SUPERVISOR, *ended]):
-        for number in range(40):
+        for number in range(60):
             journal.write(source, f"line {number}")
         for file in tmp_path.glob(f"{source}.log*"):
             os.utime(file, (1000 + age, 1000 + age))

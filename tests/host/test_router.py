@@ -10,12 +10,14 @@ import signal
 import socket
 import time
 from contextlib import closing
+from io import BytesIO
 from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
 import pytest
 from fake_release import unpacked
+from load import PATIENCE, get, post
 
 from bentoship.host.control import Supervisor
 from bentoship.host.ports import free_port
@@ -24,7 +26,7 @@ from conftest import IMPATIENT
 
 A = "a" * 64
 MEGABYTES = 10
-PATIENT = aiohttp.ClientTimeout(total=60)
+PATIENT = aiohttp.ClientTimeout(total=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +63,13 @@ def test_split_of_nothing_is_nobody():
 
 def test_ten_megabytes_go_up_and_down_unchanged(routed):
     body = os.urandom(MEGABYTES * 1024 * 1024)
-    answer = httpx.post(f"{routed}/echo", content=body, timeout=60)
+    answer = post(f"{routed}/echo", content=body)
     assert answer.content == body
     assert answer.headers["X-Echo-Length"] == str(len(body))
 
 
 def test_a_chunked_body_stays_chunked(routed):
-    answer = httpx.post(f"{routed}/echo", content=iter([b"one ", b"two ", b"three"]))
+    answer = post(f"{routed}/echo", content=iter([b"one ", b"two ", b"three"]))
     assert answer.text == "one two three"
     assert answer.headers["X-Echo-Length"] == "chunked"
     assert answer.headers["Transfer-Encoding"] == "chunked"
@@ -88,7 +90,7 @@ def test_a_body_streams_through_before_it_is_whole(routed):
 def test_compressed_bodies_pass_as_they_are(routed):
     packed = gzip.compress(b"plain" * 1000)
     sent = {"Content-Encoding": "gzip", "Accept-Encoding": "gzip"}
-    with httpx.stream("POST", f"{routed}/zipped", content=packed, headers=sent) as answer:
+    with httpx.stream("POST", f"{routed}/zipped", content=packed, headers=sent, timeout=PATIENCE) as answer:
         raw = b"".join(answer.iter_raw())
     assert (answer.status_code, answer.headers["Content-Encoding"]) == (200, "gzip")
     assert gzip.decompress(raw) == b"plain" * 1000
@@ -105,7 +107,7 @@ def test_a_body_arrives_whole_at_a_second_release_when_the_first_can_not_be_conn
         async with Router() as router, aiohttp.ClientSession(timeout=PATIENT) as session:
             port = await router.listen("127.0.0.1", 0)
             router.route({"gone": gone, "alive": alive}, {"gone": 50, "alive": 50})
-            async with session.request(method, f"http://127.0.0.1:{port}/echo", data=body) as answer:
+            async with session.request(method, f"http://127.0.0.1:{port}/echo", data=BytesIO(body)) as answer:
                 return await answer.read()
 
     assert asyncio.run(ask()) == body
@@ -122,7 +124,7 @@ def test_head_tells_the_length_and_sends_nothing(routed):
 
 
 def test_an_error_of_the_release_is_passed_on(routed):
-    answer = httpx.get(f"{routed}/missing")
+    answer = get(f"{routed}/missing")
     assert (answer.status_code, answer.text) == (404, "no such route\n")
 
 
@@ -146,7 +148,7 @@ def test_odd_targets_arrive_as_they_were_sent(routed, target):
 
 def test_headers_arrive_but_for_those_of_the_hop(routed):
     sent = {"X-Own": "1", "Connection": "keep-alive, X-Hop", "X-Hop": "1", "TE": "trailers", "Host": "salary.example"}
-    arrived = dict(httpx.get(f"{routed}/headers", headers=sent).json()["headers"])
+    arrived = dict(get(f"{routed}/headers", headers=sent).json()["headers"])
     assert arrived["X-Own"] == "1"
     assert arrived["Host"] == "salary.example"
     assert not {"X-Hop", "TE", "Connection"} & set(arrived)
@@ -157,7 +159,7 @@ def test_headers_arrive_but_for_those_of_the_hop(routed):
 
 def test_who_asked_before_us_stays_in_the_line(routed):
     sent = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
-    arrived = dict(httpx.get(f"{routed}/headers", headers=sent).json()["headers"])
+    arrived = dict(get(f"{routed}/headers", headers=sent).json()["headers"])
     assert arrived["X-Forwarded-For"] == "203.0.113.9, 127.0.0.1"
     assert arrived["X-Forwarded-Proto"] == "https"
 
@@ -179,12 +181,12 @@ def test_a_client_that_goes_away_leaves_nothing_in_flight(routed, supervisor):
         client.sendall(b"GET /slow?seconds=60 HTTP/1.1\r\nHost: x\r\n\r\n")
         wait_for_in_flight(supervisor, 1)
     wait_for_in_flight(supervisor, 0)
-    assert httpx.get(routed).text == "a"
+    assert get(routed).text == "a"
 
 
 def test_an_answer_that_breaks_off_is_seen_to_be_broken(routed):
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.post(f"{routed}/half")
+        post(f"{routed}/half")
 
 
 def test_a_request_whose_release_dies_is_answered_502(routed, supervisor):
@@ -199,7 +201,7 @@ def test_what_is_no_http_is_answered_400_and_harms_nobody(routed):
     with connect(routed) as client:
         client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
         assert b"400" in client.recv(100)
-    assert httpx.get(routed).text == "a"
+    assert get(routed).text == "a"
 
 
 def test_an_old_client_gets_an_answer(routed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -11,18 +12,20 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import psutil
 import pytest
-from load import Load
+from fake_release import unpacked
+from load import PATIENCE, Load, get, post
 
 from bentoship.errors import HostError
 from bentoship.host import ports, state
 from bentoship.host.address import socket_path
 from bentoship.host.control import Supervisor
-from bentoship.host.logs import tail
-from conftest import IMPATIENT
+from bentoship.host.logs import KEPT_SOURCES, tail
+from conftest import IMPATIENT, processes_of
 
 A, B = "a" * 64, "b" * 64
 
@@ -52,9 +55,9 @@ def gone(pid):
 
 def test_a_release_answers_at_the_stable_url_once_it_has_traffic(supervisor, url, release):
     private = start(supervisor, A, release)
-    assert httpx.get(private).text == "a"
+    assert get(private).text == "a"
     supervisor.route({A: 100})
-    assert httpx.get(url).text == "a"
+    assert get(url).text == "a"
 
     status = supervisor.status()
     assert (status.url, status.traffic) == (url, {A: 100})
@@ -72,6 +75,11 @@ def test_no_supervisor_has_no_status_and_nothing_to_shut_down(supervisor):
     assert not supervisor.directory.exists()
     with pytest.raises(HostError, match="has no supervisor"):
         supervisor.route({A: 100})
+
+
+def test_where_no_supervisor_runs_there_is_nothing_to_stop(supervisor):
+    supervisor.stop(A)
+    assert not supervisor.directory.exists()
 
 
 def test_no_request_is_lost_while_traffic_changes_over_and_a_release_drains(supervisor, url, release):
@@ -99,7 +107,7 @@ def test_a_request_in_flight_is_answered_by_the_release_that_drains(supervisor, 
     start(supervisor, B, release)
     supervisor.route({A: 100})
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(httpx.get, f"{url}/slow?seconds=1")
+        slow = pool.submit(get, f"{url}/slow?seconds=1")
         until(lambda: supervisor.status().releases[0].in_flight)
         supervisor.route({B: 100})
         supervisor.stop(A)
@@ -112,7 +120,7 @@ def test_percents_are_kept_to_the_request(supervisor, url, release):
     start(supervisor, A, release)
     start(supervisor, B, release)
     supervisor.route({A: 90, B: 10})
-    with httpx.Client() as client:
+    with httpx.Client(timeout=PATIENCE) as client:
         texts = [client.get(url).text for _ in range(1000)]
     assert (texts.count("a"), texts.count("b")) == (900, 100)
 
@@ -122,9 +130,9 @@ def test_a_canary_that_is_down_gives_its_share_to_the_release_that_is_up(supervi
     start(supervisor, B, release, START_DELAY="0")
     supervisor.route({A: 50, B: 50})
     os.kill(supervisor.status().releases[1].pid, signal.SIGKILL)
-    assert {httpx.post(url).status_code for _ in range(20)} <= {200, 502}
+    assert {post(url).status_code for _ in range(20)} <= {200, 502}
     until(lambda: supervisor.status().releases[1].ready)
-    assert {httpx.get(url).text for _ in range(10)} == {"a", "b"}
+    assert {get(url).text for _ in range(10)} == {"a", "b"}
 
 
 def test_a_killed_release_is_back_for_the_next_request_on_the_same_url(supervisor, url, release):
@@ -133,7 +141,7 @@ def test_a_killed_release_is_back_for_the_next_request_on_the_same_url(superviso
     before = only(supervisor).pid
     os.kill(before, signal.SIGKILL)
     until(lambda: gone(before))
-    assert httpx.post(url, timeout=60).text == "a"
+    assert post(url).text == "a"
     after = only(supervisor)
     assert (after.pid != before, after.ready, after.restarts) == (True, True, 1)
     assert "was ended by SIGKILL" in after.failure
@@ -146,18 +154,35 @@ def test_a_release_that_dies_again_and_again_is_started_with_pauses_and_comes_ba
         assert only(supervisor).restarts == deaths
         os.kill(only(supervisor).pid, signal.SIGKILL)
         until(lambda: only(supervisor).ready and only(supervisor).restarts == deaths + 1)  # noqa: B023
-    assert httpx.get(url).text == "a"
+    assert get(url).text == "a"
 
 
-def test_a_release_that_hangs_is_killed_and_started_again(supervisor, url, release):
+def test_a_release_that_hangs_is_killed_and_started_again(tmp_path, release):
+    supervisor = Supervisor(tmp_path / "watchful", replace(IMPATIENT, liveness_timeout=0.5, liveness_misses=2))
+    try:
+        url = supervisor.ensure(0)
+        start(supervisor, A, release)
+        supervisor.route({A: 100})
+        hung = only(supervisor).pid
+        os.kill(hung, signal.SIGSTOP)
+        until(lambda: only(supervisor).pid not in (hung, None))
+        assert get(url).text == "a"
+        assert gone(hung)
+        assert "no longer answered /livez" in only(supervisor).failure
+    finally:
+        supervisor.shut_down()
+
+
+def test_a_release_that_is_killed_under_load_loses_only_what_was_already_sent_to_it(supervisor, url, release):
     start(supervisor, A, release)
     supervisor.route({A: 100})
-    hung = only(supervisor).pid
-    os.kill(hung, signal.SIGSTOP)
-    until(lambda: only(supervisor).pid not in (hung, None))
-    assert httpx.get(url, timeout=60).text == "a"
-    assert gone(hung)
-    assert "no longer answered /livez" in only(supervisor).failure
+    with Load(f"{url}/mirror", body=b"a body") as load:
+        for restarts in range(1, 3):
+            os.kill(only(supervisor).pid, signal.SIGKILL)
+            until(lambda: only(supervisor).ready and only(supervisor).restarts == restarts)  # noqa: B023
+            load.more(50)
+    assert {answer.status for answer in load.answers} <= {200, 502}
+    assert {answer.text for answer in load.answers if answer.status == 200} == {"a body"}
 
 
 def test_a_release_that_fails_to_start_tells_code_and_last_lines_and_leaves_nothing(
@@ -214,7 +239,7 @@ def test_other_variables_that_fail_leave_the_old_process_serving(supervisor, url
     supervisor.route({A: 100})
     with pytest.raises(HostError, match="code 7"):
         start(supervisor, A, release, FAIL="7")
-    assert httpx.get(url).text == "a"
+    assert get(url).text == "a"
 
 
 def test_two_starts_at_once_make_one_process(supervisor, url, release, processes):
@@ -232,6 +257,29 @@ def test_stop_is_idempotent_and_ends_the_whole_family(supervisor, url, release, 
     assert list((supervisor.directory / "run").iterdir()) == []
 
 
+def test_bytecode_of_a_release_goes_with_the_last_that_runs_from_its_folder(supervisor, url, release):
+    (release / "own.py").write_text("")
+    run = release / "run.sh"
+    run.write_text(f'PYTHONPATH="{release}" "{sys.executable}" -c "import own"\n{run.read_text()}')
+    start(supervisor, A, release)
+    start(supervisor, B, release)
+    supervisor.stop(A)
+    (compiled,) = supervisor.directory.glob("bytecode/**/own.*.pyc")
+    supervisor.stop(B)
+    assert not compiled.parent.exists()
+    assert release.is_dir()
+
+
+def test_logs_of_releases_that_ended_long_ago_are_removed_when_another_starts(supervisor, url, release):
+    for number in range(KEPT_SOURCES + 1):
+        old = supervisor.logs / f"{number:012x}.log"
+        old.write_text("2026-01-01T00:00:00.000000Z x y\n")
+        os.utime(old, (number, number))
+    start(supervisor, A, release)
+    kept = {file.name for file in supervisor.logs.glob("0*.log")}
+    assert kept == {f"{number:012x}.log" for number in range(1, KEPT_SOURCES + 1)}
+
+
 @pytest.mark.parametrize("traffic", [{A: 60}, {A: 120, B: -20}, {}, {"c" * 64: 100}])
 def test_traffic_that_makes_no_sense_is_refused_and_changes_nothing(supervisor, url, release, traffic):
     start(supervisor, A, release)
@@ -245,7 +293,7 @@ def test_traffic_that_makes_no_sense_is_refused_and_changes_nothing(supervisor, 
 def test_a_request_that_finds_nothing_ready_is_answered_503_after_its_patience(tmp_path, release):
     supervisor = Supervisor(tmp_path / "impatient", state.Settings(patience=0.2))
     try:
-        answer = httpx.get(supervisor.ensure(0))
+        answer = get(supervisor.ensure(0))
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     finally:
         supervisor.shut_down()
@@ -279,7 +327,7 @@ def test_a_killed_supervisor_comes_back_with_port_releases_and_traffic(superviso
     until(lambda: supervisor.status() is None)
 
     assert supervisor.ensure(before.port) == url
-    assert httpx.get(url, timeout=60).text in {"a", "b"}
+    assert get(url).text in {"a", "b"}
     until(lambda: all(running.ready for running in supervisor.status().releases))
     after = supervisor.status()
     assert [running.id for running in after.releases] == [A, B]
@@ -301,7 +349,7 @@ def test_sigterm_drains_ends_everything_and_keeps_the_state(supervisor, url, rel
     start(supervisor, A, release)
     supervisor.route({A: 100})
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(httpx.get, f"{url}/slow?seconds=0.5")
+        slow = pool.submit(get, f"{url}/slow?seconds=0.5")
         until(lambda: only(supervisor).in_flight)
         daemon = supervisor.status().pid
         os.kill(daemon, signal.SIGTERM)
@@ -331,6 +379,66 @@ def test_shut_down_after_a_kill_cleans_up_too(supervisor, url, release, processe
     supervisor.shut_down()
     assert processes() == []
     assert state.read(supervisor.directory) is None
+
+
+@pytest.fixture
+def serving(tmp_path):
+    """A supervisor whose release is unpacked in its own directory, which tests move; it is gone after the test."""
+    handle = Supervisor(tmp_path / "before", IMPATIENT)
+    handle.ensure(0)
+    start(handle, A, unpacked(handle.directory / "releases" / "a"))
+    handle.route({A: 100})
+    yield handle
+    handle.shut_down()
+    assert processes_of(handle) == []
+
+
+def test_a_directory_that_is_moved_while_it_serves_goes_on_from_its_new_place(serving, tmp_path):
+    before = serving.status()
+    after = Supervisor(serving.directory.rename(tmp_path / "after"), IMPATIENT)
+    try:
+        assert after.ensure(0) == before.url
+        until(lambda: gone(before.pid))
+        assert get(before.url).text == "a"
+        assert psutil.Process(only(after).pid).cwd() == str(after.directory / "releases" / "a")
+        assert after.status().traffic == before.traffic
+        assert not serving.directory.exists()
+    finally:
+        after.shut_down()
+
+
+def test_a_directory_that_was_moved_while_it_served_can_be_shut_down(serving, tmp_path):
+    pid = serving.status().pid
+    after = Supervisor(serving.directory.rename(tmp_path / "after"))
+    after.shut_down()
+    until(lambda: gone(pid))
+    assert processes_of(serving) == []
+    assert state.read(after.directory) is None
+
+
+def test_a_copy_of_a_directory_leaves_the_supervisor_of_the_original_alone(serving, tmp_path):
+    before = serving.status()
+    copy = Supervisor(shutil.copytree(serving.directory, tmp_path / "copy"), IMPATIENT)
+    try:
+        url = copy.ensure(ports.free_port())
+        assert {get(url).text, get(before.url).text} == {"a"}
+        assert psutil.Process(only(copy).pid).cwd() == str(copy.directory / "releases" / "a")
+    finally:
+        copy.shut_down()
+    assert serving.status().pid == before.pid
+    assert only(serving).pid == before.releases[0].pid
+
+
+def test_a_supervisor_whose_directory_is_gone_stops_its_releases_and_ends(serving):
+    pid = serving.status().pid
+    shutil.rmtree(serving.directory)
+    serving.stop(A)
+    assert serving.status().releases == ()
+    assert processes_of(serving) == []
+    serving.shut_down()
+    assert gone(pid)
+    assert not serving.directory.exists()
+    assert not socket_path(serving.directory).exists()
 
 
 def test_a_supervisor_outlives_the_command_that_started_it(tmp_path, supervisor):
@@ -382,10 +490,10 @@ def test_it_moves_to_another_port_and_keeps_what_it_runs(supervisor, url, releas
     port = ports.free_port()
     moved = supervisor.ensure(port)
     assert moved == f"http://127.0.0.1:{port}"
-    assert httpx.get(moved).text == "a"
+    assert get(moved).text == "a"
     assert only(supervisor).pid == pid
     with pytest.raises(httpx.ConnectError):
-        httpx.get(url)
+        get(url)
     assert state.read(supervisor.directory).port == port
 
 
@@ -423,7 +531,7 @@ def test_damaged_state_is_an_error_with_a_remedy(supervisor):
 def test_what_a_release_prints_is_kept_with_its_name(supervisor, url, release):
     start(supervisor, A, release)
     supervisor.route({A: 100})
-    httpx.get(f"{url}/shout?lines=3&word=wörd")
+    get(f"{url}/shout?lines=3&word=wörd")
     until(
         lambda: [line.text for line in tail(supervisor.logs) if line.source == "aaaaaaaaaaaa"][-1:] == ["line 2 wörd"]
     )
@@ -452,7 +560,7 @@ def test_requests_that_come_while_a_release_starts_again_wait_for_it(supervisor,
     os.kill(pid, signal.SIGKILL)
     until(lambda: gone(pid))
     answers: list[httpx.Response] = []
-    threads = [threading.Thread(target=lambda: answers.append(httpx.post(url, timeout=60))) for _ in range(10)]
+    threads = [threading.Thread(target=lambda: answers.append(post(url))) for _ in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from bentoship.release.bentofile import read
 from projects import bentofile, tiny
 
@@ -67,6 +69,36 @@ def test_a_service_that_is_left_out_is_named(tmp_path) -> None:
 def test_bad_yaml_is_told_with_its_line(tmp_path) -> None:
     (told,) = problems_of(tiny(tmp_path, {"bentofile.yaml": "service: x\ninclude: [\n"}))
     assert told.startswith("bentofile.yaml: is not valid YAML: line 3")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2024-13-45", "0x_", "2024-01-01T25:00:00Z", '!!int ""', "!!bool maybe", "!!timestamp x", "9" * 5000],
+)
+def test_a_value_that_is_none_is_told_with_its_line(tmp_path, value) -> None:
+    (told,) = problems_of(tiny(tmp_path, {"bentofile.yaml": f"{bentofile()}labels:\n  released: {value}\n"}))
+    assert told.startswith(f"bentofile.yaml: is not valid YAML: line {len(bentofile().splitlines()) + 2}: is no value")
+
+
+@pytest.mark.parametrize("levels", [101, 20_000])
+def test_what_is_nested_too_deeply_is_told_with_its_line(tmp_path, levels) -> None:
+    text = f"service: service:Tiny\nlabels: {'[' * levels}{']' * levels}\n"
+    (told,) = problems_of(tiny(tmp_path, {"bentofile.yaml": text}))
+    assert told == "bentofile.yaml: is not valid YAML: line 2: is nested more than 100 levels deep"
+
+
+@pytest.mark.parametrize("key", ["include", "exclude"])
+def test_a_pattern_that_is_none_is_named(tmp_path, key) -> None:
+    (told,) = problems_of(tiny(tmp_path, {"bentofile.yaml": bentofile(**{key: ["*.py", "!"]})}))
+    assert told == f"bentofile.yaml: {key}.1: must be a pattern as in .gitignore, not '!'"
+
+
+@pytest.mark.parametrize("content", [b"\xff\n", b"*.tmp\n!\n"])
+def test_an_ignore_file_that_can_not_be_read_is_named(tmp_path, content) -> None:
+    project = tiny(tmp_path)
+    (project / ".bentoignore").write_bytes(content)
+    (told,) = problems_of(project)
+    assert told.startswith(".bentoignore: can't be read: ")
 
 
 def test_a_list_is_no_bentofile(tmp_path) -> None:

@@ -15,7 +15,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bentoship.errors import BentoshipError, ExampleMismatch, InvalidConfiguration, ReleaseError, ServiceBroken
+from bentoship.errors import (
+    BentoshipError,
+    ExampleMismatch,
+    InvalidConfiguration,
+    LockError,
+    ReleaseError,
+    ServiceBroken,
+)
 from bentoship.release import build, open_release, sidecar, store, verify
 from bentoship.release.wheels import python_minor
 from projects import EXAMPLES, ROOT, SERVICE, bentofile, lines, sample, tiny
@@ -127,6 +134,30 @@ def test_a_removed_a_lengthened_and_a_changed_one_are_built_again(tmp_path) -> N
     second = build(project)
     assert second.id != first.id
     assert {path.stem for path in store(project).glob("*.zip")} == {first.id, second.id}
+
+
+@pytest.mark.slow
+def test_one_with_a_flipped_byte_is_built_again(tmp_path) -> None:
+    project = tiny(tmp_path)
+    first = build(project)
+    content = bytearray(first.path.read_bytes())
+    content[len(content) // 2] ^= 1
+    first.path.write_bytes(content)
+    assert verify(build(project).path) == first
+
+
+def test_a_build_removes_what_killed_ones_left(tmp_path, monkeypatch) -> None:
+    project = tiny(tmp_path)
+    for name, value in {"BENTOSHIP_CACHE_DIR": "cache", "UV_CACHE_DIR": "uv"}.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    left = (store(project) / ".unfinished-a", tmp_path / "cache" / "wheels" / "unfinished-b")
+    for path in left:
+        path.mkdir(parents=True)
+        os.utime(path, (0, 0))
+    with pytest.raises(LockError):
+        build(project)
+    assert not any(path.exists() for path in left)
 
 
 def test_progress_is_told_and_nothing_is_left_behind(tmp_path) -> None:

@@ -16,7 +16,7 @@ from projects import bentofile, tiny
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("BENTOSHIP_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -70,6 +70,7 @@ def test_packages_are_fetched_once_trimmed_and_described(tmp_path, cache) -> Non
     assert "greeting/__init__.py" in record
     assert vendored(project, locked, told.append) == wheels
     assert len(told) == 1
+    assert wheels.entry.parent == cache / "wheels"
 
 
 @pytest.mark.parametrize("damage", ["remove", "grow"])

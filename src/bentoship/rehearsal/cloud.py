@@ -1,0 +1,49 @@
+"""What makes a double of one cloud: its schema, its rules, its look-ups, and what some of its resources do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .rules import Rules, Service
+from .schema import Schema
+from .world import Resource, World
+
+Properties = Mapping[str, Any]
+Lookup = Callable[[World, str, Properties], Properties]
+"""World, region and arguments -> the answer; raises Refused when there is nothing to be found."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a resource does, beyond being remembered. What it answers is added to the outputs."""
+
+    created: Callable[[World, Resource], Properties] = lambda _world, _resource: {}
+    updated: Callable[[World, Resource, Resource], Properties] = lambda _world, _old, _new: {}
+    """The resource as it was, and as it is to be."""
+    read: Callable[[World, Resource], Properties] = lambda _world, _resource: {}
+    deleted: Callable[[World, Resource], None] = lambda _world, _resource: None
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One cloud."""
+
+    package: str
+    """The name of Pulumi's package."""
+    schema: Schema
+    rules: Mapping[str, Rules]
+    services: Mapping[str, Service]
+    """Which service answers the look-ups of a module of the SDK."""
+    lookups: Mapping[str, Lookup]
+    behaviours: Mapping[str, Behaviour]
+    prepare: Callable[[World, str], Mapping[str, str]]
+    """Makes what a region has before any stack; answers what templates may say about it."""
+    regions: Sequence[str]
+    region_variables: Sequence[str]
+    """Environment variables that name the region, where the provider's configuration doesn't."""
+
+    def behaviour(self, token: str) -> Behaviour:
+        """What a resource of this type does."""
+        return self.behaviours.get(token, Behaviour())

@@ -1,0 +1,70 @@
+"""A private home for the engine, in which the doubles are the providers of the clouds."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+
+from ..project import Project
+from . import clock, world
+from .cloud import Cloud
+
+CLOUDS = ("aws",)
+"""The clouds that have a double."""
+_PLUGIN = """#!/bin/sh
+# Written by bentoship: the engine starts this as the provider of the package `{cloud}`.
+exec "${{BENTOSHIP_PYTHON:-python3}}" -m bentoship.rehearsal {cloud} "$@"
+"""
+_NO_ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "rehearsal",
+    "AWS_SECRET_ACCESS_KEY": "rehearsal",
+    "AWS_SESSION_TOKEN": "rehearsal",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+"""So that nothing that runs in a rehearsal can reach a real account by mistake."""
+
+
+def folder(project: Project) -> Path:
+    """Where a project's rehearsals are kept: the engine's home and state, and the worlds."""
+    return project.home / "rehearsal"
+
+
+def environment(project: Project) -> dict[str, str]:
+    """The variables with which the engine deploys `project` onto the doubles instead of the clouds."""
+    return make(folder(project))
+
+
+def make(root: Path) -> dict[str, str]:
+    """Make, or complete, a rehearsal's folder; the variables for the engine. A clock that is set already stays."""
+    root = root.absolute()
+    for name in ("home", "state", "worlds"):
+        (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in CLOUDS:
+        _write_plugin(root / "home", name)
+    return {
+        "PULUMI_HOME": str(root / "home"),
+        "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+        world.VARIABLE: str(root / "worlds"),
+        clock.VARIABLE: os.environ.get(clock.VARIABLE, str(clock.DEFAULT_SCALE)),
+        **_NO_ACCOUNT,
+    }
+
+
+def load(name: str) -> Cloud:
+    """The double's cloud; KeyError when there is none."""
+    if name not in CLOUDS:
+        raise KeyError(name)
+    found: Cloud = import_module(f".{name}", __package__).CLOUD
+    return found
+
+
+def _write_plugin(home: Path, cloud: str) -> None:
+    from .schema import load as schema  # noqa: PLC0415 - reads a large file
+
+    path = home / "plugins" / f"resource-{cloud}-v{schema(cloud).version}" / f"pulumi-resource-{cloud}"
+    world.write_whole(path, _PLUGIN.format(cloud=cloud), mode=0o755)

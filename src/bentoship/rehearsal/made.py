@@ -1,0 +1,94 @@
+"""What a double makes up: names, ids, and outputs in the shape of the real ones."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import string
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from ..provider.server import Proposal
+from .rules import Name, Properties, Rules
+from .schema import Shape, zero
+
+AUTOMATIC = "__defaults"
+"""The engine's state says by this which inputs the provider made up (pulumi-terraform-bridge, pkg/tfbridge)."""
+SUFFIX = 7
+"""Random digits at the end of a made-up name, and a hyphen before them: what the real provider does."""
+_RANDOM = re.compile(r"(hex|digits|letters)(\d+)")
+_ALPHABETS = {"hex": "0123456789abcdef", "digits": string.digits, "letters": string.ascii_lowercase + string.digits}
+_WHOLE = re.compile(r"\{(\w+)\}")
+
+
+class Made(dict[str, Any]):
+    """What a template may name: the resource's properties, what its region says, and what is made up on demand.
+
+    `{hex17}` is seventeen hexadecimal digits, the same ones throughout one resource; `{digits10}` and `{letters8}`
+    likewise; `{uuid}`, `{now}` and `{octet}`. Whatever else isn't there is empty.
+    """
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = self._new(name)
+        return self[name]
+
+    def fill(self, template: Any) -> Any:
+        """`template` with everything that it names; one that is nothing but a name keeps that value's type."""
+        if isinstance(template, str):
+            whole = _WHOLE.fullmatch(template)
+            return self[whole[1]] if whole else template.format_map(self)
+        if isinstance(template, list):
+            return [self.fill(item) for item in template]
+        if isinstance(template, Mapping):
+            return {key: self.fill(value) for key, value in template.items()}
+        return template
+
+    @staticmethod
+    def _new(name: str) -> Any:
+        if found := _RANDOM.fullmatch(name):
+            return "".join(secrets.choice(_ALPHABETS[found[1]]) for _ in range(int(found[2])))
+        made = {
+            "uuid": lambda: str(uuid4()),
+            "now": lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "octet": lambda: str(1 + secrets.randbelow(254)),
+        }
+        return made.get(name, lambda: "")()
+
+
+def named(name: Name, logical: str, inputs: Properties, old: Properties, proposal: Proposal) -> Properties:
+    """The inputs with a name: the one that is told, the one made up before, or a new one."""
+    if inputs.get(name.property) or inputs.get(f"{name.property}Prefix") or not name.automatic or proposal.is_disabled:
+        return inputs
+    was_automatic = name.property in (old.get(AUTOMATIC) or ())
+    found = old[name.property] if was_automatic else proposal.name or _new_name(name, logical, proposal.seed)
+    return {**inputs, name.property: found, AUTOMATIC: [name.property]}
+
+
+def outputs(shape: Shape, rules: Rules, inputs: Properties, around: Mapping[str, str]) -> tuple[str, Properties]:
+    """The id of a new resource, and everything that it gives."""
+    made = Made({**around, **inputs})
+    for name, template in rules.defaults.items():
+        if inputs.get(name) is None:
+            made[name] = made.fill(template)
+    if "{arn}" not in rules.identity:
+        made["id"] = made.fill(rules.identity)
+    given = [name for name in rules.outputs if inputs.get(name) is None]
+    for name in given:
+        made[name] = made.fill(rules.outputs[name])
+    made["id"] = made["id"] or made.fill(rules.identity)
+    rest = {name: zero(kind) for name, kind in (shape.outputs or {}).items()}
+    names = [*rules.defaults, *given, *(["region"] if rules.regional else [])]
+    told = {name: value for name, value in inputs.items() if not name.startswith("__")}
+    return str(made["id"]), {**rest, **{name: made[name] for name in names}, **told}
+
+
+def _new_name(name: Name, logical: str, seed: bytes) -> str:
+    base = logical.lower() if name.lower else logical
+    if not name.suffix:
+        return base
+    digits = random.Random(seed or None)  # noqa: S311 - the engine's own seed, so that a step can be repeated
+    suffix = "".join(digits.choice(_ALPHABETS["hex"]) for _ in range(SUFFIX))
+    return f"{base[: name.automatic - SUFFIX - 1]}-{suffix}"

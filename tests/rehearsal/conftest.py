@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+from rehearsed import Rehearsed, double
+
+from bentoship.engine import install
+
+
+@pytest.fixture(scope="session")
+def command_line():
+    found = install.find()
+    if found is None:
+        pytest.skip("there is no Pulumi here")
+    return found
+
+
+@pytest.fixture
+def aws(tmp_path):
+    """A double in this process, over an empty world."""
+    return double(tmp_path)
+
+
+@pytest.fixture
+def rehearsed(tmp_path, command_line):
+    """A project on the doubles; its stack exists, and is empty."""
+    pytest.importorskip("pulumi_aws", reason="pulumi-aws, which the programs use, isn't installed")
+    made = Rehearsed(tmp_path, command_line)
+    made.stack.create()
+    return made
