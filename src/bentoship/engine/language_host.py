@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import os
 import runpy
-import signal
 import sys
-import threading
-from concurrent import futures
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.protobuf import empty_pb2
 from pulumi.automation._server import LanguageServer  # the Automation API's own implementation of Run
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-MAX_MESSAGE = 400 * 1024 * 1024
-"""Bytes; what Pulumi's own SDKs allow (sdk/python/lib/pulumi/runtime/_grpc_settings.py)."""
+from .plugin import serve
 
 
 class PythonLanguageHost(LanguageServer):
@@ -68,29 +63,11 @@ class PythonLanguageHost(LanguageServer):
         return language_pb2.RunResponse(bail=True) if done.error else done
 
 
-def _end_with_parent(ended: threading.Event) -> None:
-    parent = os.getppid()
-    while not ended.wait(1):
-        if os.getppid() != parent:  # an engine that was killed can't tell us
-            ended.set()
-
-
 def main() -> None:
-    """Serve until the engine ends us. The first line on stdout is the port, as the protocol asks."""
+    """Serve until the engine ends us."""
     engine_address = next(word for word in reversed(sys.argv[1:]) if not word.startswith("-"))
-    options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=options)
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(PythonLanguageHost(engine_address), server)
-    ended = threading.Event()
-    # The engine interrupts its whole process group at the end of every operation; that is no error.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    threading.Thread(target=_end_with_parent, args=(ended,), daemon=True).start()
-    print(server.add_insecure_port("127.0.0.1:0"), flush=True)  # noqa: T201 - the protocol
-    server.start()
-    ended.wait()
-    server.stop(grace=0.5).wait()
-    os._exit(0)  # a program that is waiting for something would keep this process alive
+    host = PythonLanguageHost(engine_address)
+    serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), workers=8)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,8 @@ What the engine asks of us, and when, is in docs/design.md, "How the engine talk
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent import futures
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,11 +14,9 @@ import grpc
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
+from ..engine import plugin
 from ..errors import BentoshipError, Problem
 from .properties import from_struct, has_unknown, to_struct
-
-MAX_MESSAGE = 400 * 1024 * 1024
-"""Bytes; what Pulumi's own SDKs allow."""
 
 Properties = Mapping[str, Any]
 
@@ -101,8 +95,8 @@ class Provider(Protocol):
 class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """Translates; decides nothing. Method names are those of the protocol."""
 
-    def __init__(self, provider: Provider, ended: threading.Event) -> None:
-        self._provider, self._ended = provider, ended
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
 
     def Attach(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
@@ -177,34 +171,13 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def serve(provider: Provider) -> None:
-    """Serve `provider` until the engine ends us. The first line on stdout is the port, as the protocol asks."""
-    options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=32), options=options)
-    ended = threading.Event()
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Servicer(provider, ended), server)
-    # The engine interrupts us when it is done with us. A Ctrl-C is its own to handle: it puts every provider into
-    # a process group of its own, and cancels what runs through Cancel.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    end_with_parent(ended)
-    print(server.add_insecure_port("127.0.0.1:0"), flush=True)  # noqa: T201 - the protocol
-    server.start()
-    ended.wait()
-    provider.cancel()
-    server.stop(grace=0.5).wait()
-    os._exit(0)  # a call that still waits for something must not keep this process alive
-
-
-def end_with_parent(ended: threading.Event) -> None:
-    """Set `ended` when the process that started this one is gone: an engine that was killed can't tell us."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while not ended.wait(1):
-            if os.getppid() != parent:
-                ended.set()
-
-    threading.Thread(target=watch, daemon=True).start()
+    """Serve `provider` until the engine ends us."""
+    servicer = _Servicer(provider)
+    plugin.serve(
+        lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server),
+        workers=32,
+        before_end=provider.cancel,
+    )
 
 
 def _sentence(problem: Problem) -> str:
