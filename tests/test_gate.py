@@ -73,7 +73,7 @@ def test_an_error_of_the_service_fails_the_gate_with_its_words():
         gate.replay(service.url, [SALARY])
     (problem,) = failure.value.problems
     assert problem.where == f"{service.url}/predict"
-    assert problem.fault == "answered 500 to a golden example: no such column"
+    assert problem.fault == "answered 500 to {'years': 2}: no such column"
 
 
 def test_an_answer_that_is_not_json_fails_the_gate():

@@ -67,7 +67,7 @@ def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT) -> Any:
         raise GateFailed(f"{url}{example.path}", f"no answer to a golden example ({type(error).__name__})") from error
     if response.status_code != httpx.codes.OK:
         raise GateFailed(
-            f"{url}{example.path}", f"answered {response.status_code} to a golden example: {response.text[:200]}"
+            f"{url}{example.path}", f"answered {response.status_code} to {_spell(example.body)}: {response.text[:200]}"
         )
     try:
         return json_value(response.content)

@@ -117,3 +117,25 @@ def test_a_go_that_cannot_build_it_says_why(places):
     with pytest.raises(install._NotThisWayError, match="go: no such module"):
         install._go_module(lambda _: None)
     assert not list(cache.glob("**/*"))
+
+
+def test_the_exposed_command_takes_the_passphrase_of_the_project_that_one_is_in(tmp_path):
+    real = tmp_path / "real"
+    real.write_text('#!/bin/sh\necho "$PULUMI_CONFIG_PASSPHRASE_FILE"\n')
+    real.chmod(0o755)
+    script = install.expose(install.CommandLine(real, "3.259.0", "test"), tmp_path / "bin")
+    for name in ("one", "two two"):
+        (tmp_path / name / "infra").mkdir(parents=True)
+        (tmp_path / name / ".bentoship").mkdir()
+        (tmp_path / name / ".bentoship" / "passphrase").touch()
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_CONFIG_PASSPHRASE")}
+
+    def asked(folder, *words, **variables):
+        around = {"cwd": folder, "env": clean | variables, "capture_output": True, "text": True}
+        return subprocess.run([script, *words], check=True, **around).stdout.strip()
+
+    assert asked(tmp_path / "one" / "infra") == str(tmp_path / "one" / ".bentoship" / "passphrase")
+    assert asked(tmp_path / "one", "-C", "../two two/infra", "preview") == str(
+        tmp_path / "two two" / ".bentoship" / "passphrase"
+    )
+    assert asked(tmp_path / "one", PULUMI_CONFIG_PASSPHRASE_FILE="/mine") == "/mine"

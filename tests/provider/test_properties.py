@@ -6,7 +6,7 @@ from google.protobuf import struct_pb2
 from bentoship.provider.properties import UNKNOWN, from_struct, has_unknown, to_struct
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the protocol
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 UNKNOWN_ON_THE_WIRE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Pulumi's own markers, from its Python SDK's rpc.py."""

@@ -124,3 +124,8 @@ def test_requirements_come_from_a_file_too_and_each_wrong_line_is_named(tmp_path
 def test_the_folder_itself_may_be_missing(tmp_path) -> None:
     (told,) = problems_of(tmp_path / "nowhere")
     assert "there is no such folder" in told
+
+
+def test_a_misspelt_key_is_named_with_the_right_one(tmp_path):
+    folder = tiny(tmp_path, {"bentofile.yaml": "service: service:Tiny\nincludes: [service.py]\n"})
+    assert "bentofile.yaml: includes: unknown key; did you mean 'include'?" in problems_of(folder)

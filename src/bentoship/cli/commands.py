@@ -217,6 +217,9 @@ def destroy(environment: str, only: str | None, yes: bool, as_json: bool) -> int
         done = operation.destroy(project, environment, only=only, tell=progress.tell, watch=progress.watch)
     if as_json:
         printer.data({"environment": environment, "deployments": _rows(done, _destroyed)})
+    for gone in done.values():
+        if not isinstance(gone, BentoshipError):
+            progress.tell(f"{gone.stack}: gone" if gone.removed else f"{gone.stack}: there was nothing to remove")
     return _complain(done)
 
 
@@ -342,7 +345,8 @@ def _print_up(done: Any, progress: printer.Progress) -> None:
             f"{deployed.stack}: release {printer.short(deployed.release)} {changed} ({deployed.seconds:.1f} s)"
         )
         if deployed.gate["passed"]:
-            progress.tell(f"  gate passed: ready, {examples} golden examples answered as sealed")
+            plural = "" if examples == 1 else "s"
+            progress.tell(f"  gate passed: ready, {examples} golden example{plural} answered as sealed")
         else:
             progress.tell("  not gated: this target declares no gate")
         progress.tell(f"  try it:  {curl_line(deployed.url, done.release.examples)}")

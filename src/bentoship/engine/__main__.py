@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from ..errors import BentoshipError
-from ..project import Project
 from . import install
 
 
@@ -22,7 +21,7 @@ def main() -> int:
     try:
         engine = install.ensure(_say)
         if sys.prefix != sys.base_prefix:
-            install.expose(engine, Path(sys.prefix) / "bin", Project.find().engine_environment())
+            install.expose(engine, Path(sys.prefix) / "bin")
     except BentoshipError as error:
         _say(str(error))
         return 1

@@ -10,9 +10,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from packaging.version import InvalidVersion, Version
 
@@ -29,6 +30,19 @@ _VERSION_SYMBOL = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 _LANGUAGE_HOST = """#!/bin/sh
 # Written by bentoship: the language host for a Pulumi command line built from its Go module.
 exec "${BENTOSHIP_PYTHON:-python3}" -m bentoship.engine.language_host "$@"
+"""
+
+_FIND_PROJECT = """\
+# The passphrase is that of the project that we are in, or that -C names.
+place=$PWD previous=
+for word in "$@"; do
+  case $previous in -C | --cwd) place=$(cd "$word" 2>/dev/null && pwd) || place=$PWD ;; esac
+  previous=$word
+done
+while [ ! -f "$place/.bentoship/passphrase" ] && [ -n "${place%/}" ]; do place=${place%/*}; done
+if [ -z "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]; then
+  export PULUMI_CONFIG_PASSPHRASE_FILE="$place/.bentoship/passphrase"
+fi
 """
 
 Tell = Callable[[str], None]
@@ -75,18 +89,18 @@ def ensure(tell: Tell = lambda _: None) -> CommandLine:
     )
 
 
-def expose(command_line: CommandLine, folder: Path, environment: dict[str, str]) -> Path:
+def expose(command_line: CommandLine, folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Path:
     """Put a `pulumi` into `folder` that starts `command_line` with the defaults in `environment`.
 
-    Whoever works in the project's virtual environment then types plain `pulumi` and means the same engine,
-    the same state and the same passphrase as bentoship does. Variables that are set already win.
+    Whoever works in this virtual environment then types plain `pulumi` and means the same engine as bentoship does,
+    and in each project its own passphrase. Variables that are set already win.
     """
     everything = {"BENTOSHIP_PYTHON": PYTHON, "PULUMI_SKIP_UPDATE_CHECK": "true", **environment}
     values = {name: shlex.quote(value) for name, value in sorted(everything.items())}
     defaults = "".join(f"{name}=${{{name}:-{value}}}; export {name}\n" for name, value in values.items())
     script = folder / "pulumi"
     start = f'exec {shlex.quote(str(command_line.path))} "$@"'
-    _write_executable(script, f"#!/bin/sh\n# Written by bentoship.\n{defaults}{start}\n")
+    _write_executable(script, f"#!/bin/sh\n# Written by bentoship.\n{defaults}{_FIND_PROJECT}{start}\n")
     return script
 
 

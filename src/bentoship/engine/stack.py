@@ -211,8 +211,9 @@ class Stack:
         return Outcome(run.changes, tuple(run.steps.values()), run.outputs, time.monotonic() - begin)
 
     def _failure(self, verb: str, run: _Run, complaint: str) -> EngineError:
-        if run.errors:
-            return UpdateFailed(self.name, "\n".join(dict.fromkeys(run.errors)))
+        errors = [error for error in dict.fromkeys(run.errors) if error != "update failed"] or run.errors
+        if errors:
+            return UpdateFailed(self.name, "\n".join(errors))
         return self._error(complaint, verb)
 
     def _error(self, complaint: str, verb: str = "") -> EngineError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -20,6 +21,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ..errors import InvalidConfiguration, Problem
 
 NAME = "bentofile.yaml"
+KEYS = (
+    *("service", "name", "description", "labels", "include", "exclude", "models", "envs", "args"),
+    *("python", "docker", "conda"),
+)
+"""What BentoML knows (docs.bentoml.com, reference/bentoml/bento-build-options)."""
 _IGNORE_FILE = ".bentoignore"
 _NEVER = frozenset({".git", ".venv", "venv", "__pycache__", ".bentoship"})
 _DEFAULT_SERVICE = "service.py"
@@ -105,7 +111,9 @@ def read(folder: Path, problems: list[Problem]) -> Project | None:
 def _bentofile(folder: Path, problems: list[Problem]) -> Bentofile | None:
     path = folder / NAME
     try:
-        return _parsed(yaml.load(path.read_text(encoding="utf-8"), _Loader))  # noqa: S506 -- a safe loader that tells more
+        found = _parsed(yaml.load(path.read_text(encoding="utf-8"), _Loader))  # noqa: S506 -- a safe loader that tells more
+        problems.extend(_unknown_keys(found))
+        return found
     except FileNotFoundError:
         here = "is not here" if folder.is_dir() else "can't be read: there is no such folder"
         problems.append(Problem(str(path), here, "run this where service.py is, and write a bentofile.yaml beside it"))
@@ -118,6 +126,14 @@ def _bentofile(folder: Path, problems: list[Problem]) -> Bentofile | None:
     except ValidationError as error:
         problems.extend(_pydantic_problems(error))
     return None
+
+
+def _unknown_keys(bentofile: Bentofile) -> Iterator[Problem]:
+    for key in bentofile.content:
+        if str(key) not in KEYS:
+            close = get_close_matches(str(key), KEYS, n=1)
+            remedy = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(KEYS)}"
+            yield Problem(f"{NAME}: {key}", "unknown key", remedy)
 
 
 class _Loader(yaml.SafeLoader):
