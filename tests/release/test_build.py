@@ -253,7 +253,7 @@ def test_a_service_that_answers_in_two_ways_has_no_golden_examples(tmp_path) -> 
 def test_a_request_that_the_service_refuses_is_told_with_its_line(tmp_path) -> None:
     changed = "\n" + lines([{"path": "/double", "body": {"wrong": 1}}])
     (told,) = told_by(tiny(tmp_path, {"models/examples.jsonl": changed}), ServiceBroken)
-    assert told.startswith("models/examples.jsonl:2: answered 400 to a golden example")
+    assert told.startswith("models/examples.jsonl:2: answered 400 to {'wrong': 1}")
 
 
 def test_models_of_bentoml_s_own_store_come_along(tmp_path, monkeypatch) -> None:
