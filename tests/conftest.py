@@ -12,6 +12,32 @@ import pytest
 from bentoship.release import Release, build
 from projects import sample, tiny
 
+REAL = (
+    "boot/test_boot.py",
+    "boot/test_boot_systemd.py",
+    "cli/test_mistakes.py",
+    "doctor/test_doctor.py",
+    "engine/test_stack.py",
+    "host/test_replica.py",
+    "host/test_router.py",
+    "host/test_supervisor.py",
+    "provider/test_aws_kinds.py",
+    "release/test_build.py",
+    "release/test_lock.py",
+    "release/test_proof.py",
+    "release/test_wheels.py",
+    "serving/test_serving.py",
+    "targets/aws/test_ec2.py",
+    "targets/aws/test_elastic_beanstalk.py",
+)
+"""Modules whose tests all start real releases, engines, supervisors or servers: each quick, together minutes."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix() in REAL:
+            item.add_marker("slow")
+
 
 @pytest.fixture(scope="session")
 def sample_release(request) -> Release:
