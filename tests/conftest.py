@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bentoship.engine import install
 from bentoship.release import Release, build
 from projects import sample, tiny
 
@@ -37,6 +38,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(Path(__file__).parent).as_posix() in REAL:
             item.add_marker("slow")
+
+
+@pytest.fixture(scope="session")
+def command_line():
+    """Pulumi's command line, for tests that run the real engine."""
+    found = install.find()
+    if found is None:
+        pytest.skip("there is no Pulumi here")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ def deployment_of_stack(project: Project, stack: str) -> Deployment:
 def restore(project: Project, stack: str, configuration: Configuration) -> Deployment:
     """The deployment of a stack as it was configured once, whatever the environment's file says now."""
     environment, _, name = stack.partition("-")
-    target = targets.find(configuration.target, project.infra / "targets").model_validate(configuration.fields)
+    target = targets.find(configuration.target, project.own_targets).model_validate(configuration.fields)
     return Deployment(
         environment,
         name,
@@ -227,7 +227,7 @@ def _merged_shared(reader: _Reader, key: str, own: dict[str, Any]) -> Shared | N
 
 
 def _target(reader: _Reader, key: str, name: Any, fields: dict[str, Any]) -> Target | None:
-    own = reader.project.infra / "targets"
+    own = reader.project.own_targets
     if not isinstance(name, str):
         reader.complain(f"{key}.target", "is missing", f"there are: {', '.join(targets.names(own))}")
         return None

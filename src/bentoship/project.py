@@ -52,6 +52,11 @@ class Project:
         return self.root / "infra"
 
     @property
+    def own_targets(self) -> Path:
+        """The folder of the project's own targets; it need not be there."""
+        return self.infra / "targets"
+
+    @property
     def home(self) -> Path:
         """What this machine keeps: sealed releases, the local state, what runs here. Never committed."""
         return self.root / ".bentoship"

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bentoship.engine import install
 from bentoship.engine.stack import Stack, interrupt_all
 from bentoship.errors import EngineError, StackLocked, UpdateFailed
 from bentoship.operations.stacks import with_lock
@@ -33,14 +32,6 @@ open("started", "w").close()
 open("go").close()
 """
 """Says through one named pipe that it has started, and waits at the other."""
-
-
-@pytest.fixture(scope="session")
-def command_line():
-    found = install.find()
-    if found is None:
-        pytest.skip("there is no Pulumi here")
-    return found
 
 
 @pytest.fixture

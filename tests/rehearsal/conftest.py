@@ -3,16 +3,6 @@ from __future__ import annotations
 import pytest
 from rehearsed import Rehearsed, double
 
-from bentoship.engine import install
-
-
-@pytest.fixture(scope="session")
-def command_line():
-    found = install.find()
-    if found is None:
-        pytest.skip("there is no Pulumi here")
-    return found
-
 
 @pytest.fixture
 def aws(tmp_path):

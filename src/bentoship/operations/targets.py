@@ -11,7 +11,7 @@ from ..project import Project
 
 def describe(project: Project) -> list[dict[str, Any]]:
     """Every target by name: what it means, and its fields with meaning, default and whether they are required."""
-    own = project.infra / "targets"
+    own = project.own_targets
     return [_describe(name, targets.find(name, own)) for name in targets.names(own)]
 
 

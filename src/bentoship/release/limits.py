@@ -46,9 +46,7 @@ PLATFORMS: Mapping[str, Platform] = {
         pythons=("3.9", "3.11", "3.12", "3.13"),
         zip_bytes=500 * _MB,
     ),
-    "aws/ec2": Platform(
-        pages=("wiki.debian.org/Python", "documentation.ubuntu.com/ubuntu-for-developers"), pythons=_MACHINE_IMAGES
-    ),
+    "aws/ec2": Platform(pages=_MACHINE_PAGES, pythons=_MACHINE_IMAGES),
     "gcp/app_engine": Platform(
         pages=("cloud.google.com/appengine/quotas", "cloud.google.com/appengine/docs/standard/python3/runtime"),
         pythons=("3.10", "3.11", "3.12", "3.13", "3.14"),
