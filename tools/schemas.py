@@ -67,7 +67,24 @@ CLOUDS: dict[str, tuple[str, str, dict[str, str], dict[str, str]]] = {
             "secretsmanager": "get_secret",
             "ssm": "get_parameter",
         },
-    )
+    ),
+    "gcp": (
+        "pulumi-gcp",
+        "pulumi_gcp",
+        {
+            "appengine": "EngineSplitTraffic FlexibleAppVersion StandardAppVersion",
+            "certificatemanager": "Certificate CertificateMap CertificateMapEntry DnsAuthorization",
+            "compute": "Address BackendService Firewall ForwardingRule GlobalAddress GlobalForwardingRule HealthCheck"
+            " Instance Network RegionAutoscaler RegionInstanceGroupManager RegionInstanceTemplate Router RouterNat"
+            " SSLPolicy Subnetwork TargetHttpProxy TargetHttpsProxy TargetInstance URLMap",
+            "dns": "RecordSet",
+            "monitoring": "AlertPolicy Dashboard UptimeCheckConfig",
+            "projects": "IAMMember",
+            "serviceaccount": "Account",
+            "storage": "Bucket BucketIAMMember BucketObject",
+        },
+        {"compute": "get_image get_zones", "dns": "get_managed_zone"},
+    ),
 }
 """Cloud -> SDK's distribution, its package, resource classes by module, look-up functions by module."""
 

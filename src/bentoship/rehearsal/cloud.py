@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .rules import Rules, Service
@@ -27,6 +27,18 @@ class Behaviour:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """How a cloud's resources are labelled, as Pulumi's provider calls it."""
+
+    own: str = "tags"
+    """The property with a resource's own."""
+    whole: str = "tagsAll"
+    """The property with those of the provider as well."""
+    default: tuple[str, ...] = ("defaultTags", "tags")
+    """Where the provider's configuration has its own."""
+
+
+@dataclass(frozen=True)
 class Cloud:
     """One cloud."""
 
@@ -43,6 +55,9 @@ class Cloud:
     regions: Sequence[str]
     region_variables: Sequence[str]
     """Environment variables that name the region, where the provider's configuration doesn't."""
+    settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What else the provider must be told, such as a project, and the environment variables that may tell it."""
+    labels: Labels = Labels()
 
     def behaviour(self, token: str) -> Behaviour:
         """What a resource of this type does."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -34,17 +34,23 @@ class Double:
     def __init__(self, cloud: Cloud, world: World, clock: Clock) -> None:
         self.package, self.version = cloud.package, cloud.schema.version
         self._cloud, self._world, self._clock = cloud, world, clock
-        self._region, self._default_tags = "", dict[str, str]()
+        self._region, self._default_labels = "", dict[str, str]()
+        self._settings = dict[str, str]()
 
     def configure(self, variables: Properties) -> None:
-        """Take the region and the default tags; InvalidConfiguration when the region is none of the cloud's."""
+        """Take what the provider is told; InvalidConfiguration for a region that isn't the cloud's, and what is missing."""
         told = {name: _decoded(value) for name, value in variables.items()}
-        named = [os.environ.get(name) for name in self._cloud.region_variables]
-        self._region = str(told.get("region") or next(filter(None, named), ""))
+        self._region = _setting(told, "region", self._cloud.region_variables)
         if self._region not in self._cloud.regions:
             fault = f"{self._region!r} is no region of {self.package}" if self._region else "is missing"
             raise InvalidConfiguration(f"{self.package}:region", fault, f"such as {self._cloud.regions[0]}")
-        self._default_tags = dict((told.get("defaultTags") or {}).get("tags") or {})
+        self._settings = {name: _setting(told, name, others) for name, others in self._cloud.settings.items()}
+        for name in [name for name, value in self._settings.items() if not value]:
+            raise InvalidConfiguration(f"{self.package}:{name}", "is missing")
+        labels: Any = told
+        for step in self._cloud.labels.default:
+            labels = (labels or {}).get(step)
+        self._default_labels = dict(labels or {})
 
     def complete(self, token: str, name: str, inputs: Properties, old: Properties, proposal: Proposal) -> Properties:
         """The inputs with a name, where they have none, and with the provider's own tags."""
@@ -54,9 +60,10 @@ class Double:
         found = {key: value for key, value in inputs.items() if value is not None}
         if rules.name is not None:
             found = dict(made.named(rules.name, name, found, old, proposal))
-        if "tagsAll" in (shape.outputs or {}):
-            tags = found.get("tags", {})
-            found["tagsAll"] = {**self._default_tags, **tags} if isinstance(tags, dict) else tags
+        labels = self._cloud.labels
+        if labels.whole in (shape.outputs or {}):
+            own = found.get(labels.own, {})
+            found[labels.whole] = {**self._default_labels, **own} if isinstance(own, dict) else own
         return found
 
     def check(self, token: str, name: str, inputs: Properties) -> tuple[Properties, list[Problem]]:  # noqa: ARG002
@@ -65,7 +72,7 @@ class Double:
         if rules is None or shape is None:
             known_types = ", ".join(sorted(map(short_type, self._cloud.rules)))
             return inputs, [Problem("", f"a rehearsal does not know {token}", f"it knows {known_types}")]
-        told = {key: value for key, value in inputs.items() if key != "tagsAll"}
+        told = {key: value for key, value in inputs.items() if key != self._cloud.labels.whole}
         problems = self._cloud.schema.check(shape, told)
         # The rules are written for values of the right type.
         return inputs, problems or list(rules.check(told))
@@ -92,7 +99,8 @@ class Double:
         """Make the resource, or refuse to."""
         self._meet(token, "create", "before")
         whole = self._begin(token, inputs)
-        half = replace(whole, properties=_as_begun(self._rules(token), self._shape(token), whole.properties))
+        begun = _as_begun(self._rules(token), self._shape(token), whole.properties)
+        half = replace(whole, properties=_without(begun, self._cloud.labels.whole))
         with self._breaking_off(half):
             self._take_time(token, "create")
             more = self._cloud.behaviour(token).created(self._world, whole)
@@ -151,7 +159,8 @@ class Double:
         self._meet_lookup(token)
         region = str(arguments.get("region") or self._region)
         self._cloud.prepare(self._world, region)
-        return {**arguments, "region": region, **look_up(self._world, region, arguments)}
+        told = {**self._settings, **arguments}
+        return {**arguments, "region": region, **look_up(self._world, region, told)}
 
     def cancel(self) -> None:
         """Stop waiting."""
@@ -176,7 +185,7 @@ class Double:
         """The resource as it is to be, once nothing speaks against it."""
         rules, region = self._rules(token), self._region_of(token, inputs)
         with self._world.locked():
-            around = self._cloud.prepare(self._world, region or self._region)
+            around = {**self._settings, **self._cloud.prepare(self._world, region or self._region)}
             references.refuse_what_names_nothing(self._world, rules, inputs, region, "create")
             identity, properties = made.outputs(self._shape(token), rules, inputs, around)
             key = made.Made({**properties, "id": identity}).fill(rules.key)
@@ -228,7 +237,7 @@ class Double:
         if fault.kind == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
         sentence = quota if fault.kind == "quota" and quota else str(getattr(service, fault.kind))
-        told = self._cloud.prepare(self._world, self._region)
+        told = {**self._settings, **self._cloud.prepare(self._world, self._region)}
         filled = sentence.format_map(made.Made({**told, "prefix": service.prefix, "call": call}))
         raise refused(service, call, filled, status=_STATUS.get(fault.kind, 400))
 
@@ -238,6 +247,16 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in ("{", "["):
         return json.loads(value)
     return value
+
+
+def _setting(told: Properties, name: str, variables: Sequence[str]) -> str:
+    """What the provider's configuration says, or else the first environment variable that says something."""
+    named = [os.environ.get(variable) for variable in variables]
+    return str(told.get(name) or next(filter(None, named), ""))
+
+
+def _without(properties: Properties, name: str) -> Properties:
+    return {key: value for key, value in properties.items() if key != name}
 
 
 def _comparable(inputs: Properties) -> dict[str, Any]:
@@ -269,7 +288,7 @@ def _as_begun(rules: Rules, shape: Shape, properties: Properties) -> Properties:
     """What the first of several calls makes: without what later ones would have said."""
     first = {*rules.replace, *shape.required, *(shape.outputs or ()), *rules.defaults, *rules.outputs, "region"}
     first |= {path.partition("[")[0].partition(".")[0] for path in (item.path for item in rules.references)}
-    return {name: value for name, value in properties.items() if name in first and name != "tagsAll"}
+    return {name: value for name, value in properties.items() if name in first}
 
 
 def _changed(shape: Shape, rules: Rules, old: Mapping[str, Any], new: Properties) -> Properties:

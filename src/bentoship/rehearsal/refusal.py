@@ -13,12 +13,6 @@ class Refused(BentoshipError):
 
 
 def refused(service: Service, call: str, sentence: str, where: str = "", status: int = 400) -> Refused:
-    """The error for `call`; `sentence` is the cloud's code and message, `where` the property that is at fault.
-
-    The form is that of AWS's SDK for Go, which the real provider prints as it comes (smithy-go, OperationError).
-    """
-    return Refused(
-        where,
-        f"operation error {service.name}: {call}, https response error StatusCode: {status}, "
-        f"RequestID: {uuid4()}, {sentence}",
-    )
+    """The error for `call`; `sentence` is the cloud's code and message, `where` the property that is at fault."""
+    told = {"service": service.name, "call": call, "status": status, "request": uuid4(), "sentence": sentence}
+    return Refused(where, service.form.format_map(told))

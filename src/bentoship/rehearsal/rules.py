@@ -35,6 +35,10 @@ class Service:
     )
     quota: str = "LimitExceeded: Cannot exceed the quota of this account."
     internal: str = "InternalFailure: The request processing has failed because of an unknown error."
+    form: str = (
+        "operation error {service}: {call}, https response error StatusCode: {status}, RequestID: {request}, {sentence}"
+    )
+    """How the provider passes on what the cloud says; here as AWS's SDK for Go does it (smithy-go, OperationError)."""
 
 
 @dataclass(frozen=True)

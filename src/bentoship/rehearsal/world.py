@@ -63,8 +63,9 @@ class Resource:
 
     @property
     def tags(self) -> Mapping[str, str]:
-        """Its tags, with the defaults of the provider that made it."""
-        found = self.properties.get("tagsAll") or self.properties.get("tags") or {}
+        """Its tags or labels, with the defaults of the provider that made it."""
+        names = ("tagsAll", "tags", "effectiveLabels", "labels")
+        found: Any = next(filter(None, map(self.properties.get, names)), {})
         if isinstance(found, list):  # an auto-scaling group has a list of keys and values
             return {item["key"]: item["value"] for item in found}
         return dict(found)
