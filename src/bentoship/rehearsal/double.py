@@ -38,7 +38,7 @@ class Double:
         self._settings = dict[str, str]()
 
     def configure(self, variables: Properties) -> None:
-        """Take what the provider is told; InvalidConfiguration for a region that isn't the cloud's, and what is missing."""
+        """Take what the provider is told; InvalidConfiguration for a region that no cloud has, and what is missing."""
         told = {name: _decoded(value) for name, value in variables.items()}
         self._region = _setting(told, "region", self._cloud.region_variables)
         if self._region not in self._cloud.regions:
