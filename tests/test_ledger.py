@@ -77,6 +77,40 @@ def test_no_more_is_kept_than_has_room():
     assert ledger.live == release(KEPT_ENTRIES + 4)
 
 
+@pytest.mark.parametrize(
+    ("steps", "previous"),
+    [
+        ((), None),
+        ((1,), None),
+        ((1, 1), None),
+        ((1, 2), 1),
+        ((1, 2, 2), 1),
+        ((1, 2, 3, "back to 2"), 1),
+        ((1, 2, 3, "back to 2", "back to 1"), None),
+        ((1, 2, 3, "back to 1", 4), 1),
+        ((1, 2, "back to 1", 2), 1),
+        ((1, 2, "failed 3"), 1),
+    ],
+)
+def test_going_back_goes_to_what_was_live_before_and_never_forward(steps, previous):
+    ledger = Ledger()
+    for step in steps:
+        word, _, number = str(step).rpartition(" ")
+        attempt = entry(int(number)).model_copy(update={"source": "rollback" if word == "back to" else "build"})
+        if word == "failed":
+            ledger = ledger.fail(attempt, "wrong answers")
+        else:
+            ledger = ledger.deploy(release(int(number)), attempt)
+    assert ledger.previous == (previous and release(previous))
+
+
+def test_what_is_no_longer_kept_is_nothing_to_go_back_to():
+    ledger = deployed(*range(KEPT_RELEASES + 1))
+    assert ledger.find(release(0).id) == ()
+    assert ledger.find(release(KEPT_RELEASES).id) == (ledger.live,)
+    assert len(ledger.find("000000")) == KEPT_RELEASES
+
+
 @pytest.mark.parametrize("text", ["nonsense", "[]", '{"entries": [{"release": 1}]}', '{"from_the_future": 1}'])
 def test_a_ledger_that_this_version_does_not_understand_is_never_overwritten(text):
     with pytest.raises(EngineError) as failure:

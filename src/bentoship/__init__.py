@@ -16,7 +16,7 @@ from ._version import __version__
 from .errors import BentoshipError
 
 if TYPE_CHECKING:
-    from .api import build, destroy, history, invoke, plan, status, up, verify
+    from .api import build, destroy, history, invoke, plan, rollback, status, up, verify
     from .deployment import Deployment, Environment, Example, ReleaseRef, Scale, Target, Workload
 
 __all__ = [
@@ -34,12 +34,13 @@ __all__ = [
     "history",
     "invoke",
     "plan",
+    "rollback",
     "status",
     "up",
     "verify",
 ]
 
-_VERBS = frozenset({"build", "destroy", "history", "invoke", "plan", "status", "up", "verify"})
+_VERBS = frozenset({"build", "destroy", "history", "invoke", "plan", "rollback", "status", "up", "verify"})
 
 
 def __getattr__(name: str) -> Any:

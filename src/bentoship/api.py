@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 from .errors import BentoshipError, Problem
 from .ledger import Entry
+from .operations.attempt import Deployed
 from .operations.destroy import Destroyed
 from .operations.destroy import destroy as _destroy
 from .operations.invoke import invoke as _invoke
 from .operations.plan import Plan
 from .operations.plan import plan as _plan
+from .operations.rollback import rollback as _rollback
 from .operations.status import Status
 from .operations.status import history as _history
 from .operations.status import status as _status
@@ -52,6 +54,13 @@ def plan(environment: str, *, only: str | None = None, project: Path | None = No
     planned = _plan(Project.find(project), environment, only=only)
     _all_or_raise(planned.deployments)
     return planned
+
+
+def rollback(
+    environment: str, release: str | None = None, *, only: str | None = None, project: Path | None = None
+) -> Mapping[str, Deployed]:
+    """Make an earlier release live again: the one whose id begins with `release`, or the one that was live before."""
+    return _all_or_raise(_rollback(Project.find(project), environment, release, only=only))
 
 
 def status(environment: str, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Status]:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -116,6 +116,9 @@ class Workload:
 
 class Target(Frozen, ABC):
     """Where a workload runs. The fields are what this kind of place must be told."""
+
+    keeps_releases: ClassVar[bool] = True
+    """Whether the place keeps every release that the ledger keeps; else its sealed zip must be on this machine."""
 
     @abstractmethod
     def provision(self, workload: Workload) -> pulumi.Output[str]:

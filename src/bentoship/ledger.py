@@ -31,7 +31,7 @@ class Entry(Frozen):
     by: str
     """Who did it, user@host."""
     source: str = "build"
-    """Where the release came from; `configuration` when it was live already and its environment's file changed."""
+    """`build`; `rollback`; `configuration` when it was live already and its environment's file had changed."""
     result: Literal["live", "failed"] = "live"
     reason: str = ""
     """Why it failed, if it did."""
@@ -69,6 +69,27 @@ class Ledger(Frozen):
         """The release that gets the traffic."""
         return self.releases[0] if self.releases else None
 
+    @property
+    def previous(self) -> ReleaseRef | None:
+        """The release to go back to: the one that was live before the live one, of those that are kept.
+
+        Going back twice goes back further, never forward again to a release that somebody went back from.
+        """
+        path: list[str] = []
+        for entry in reversed(self.entries):
+            if entry.result != "live":
+                continue
+            if entry.source == "rollback" and entry.release in path:
+                del path[path.index(entry.release) + 1 :]
+            elif path[-1:] != [entry.release]:
+                path.append(entry.release)
+        kept = {release.id: release for release in self.releases}
+        return next((kept[known] for known in reversed(path[:-1]) if known in kept), None)
+
+    def find(self, beginning: str) -> tuple[ReleaseRef, ...]:
+        """The kept releases whose ids begin so."""
+        return tuple(release for release in self.releases if release.id.startswith(beginning))
+
     def deploy(self, release: ReleaseRef, entry: Entry) -> Ledger:
         """The ledger once `release` is live."""
         others = tuple(kept for kept in self.releases if kept.id != release.id)
@@ -93,3 +114,5 @@ class Intent(Frozen):
     ledger: Ledger
     configuration: Configuration | None = None
     """None for what the environment's file says now; otherwise what it said when the live release went live."""
+    configurations: dict[str, Configuration] = Field(default_factory=dict)
+    """How the kept releases were configured when they were live last, by their ids."""

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pulumi
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from . import environments
-from .deployment import Deployment, Workload, workload_name
+from .deployment import Configuration, Deployment, Workload, workload_name
 from .errors import BentoshipError
-from .ledger import Intent, Ledger
+from .ledger import Intent
 from .project import Project
 
 
@@ -23,7 +24,7 @@ def run() -> None:
             deployment = environments.restore(project, stack, intent.configuration)
         else:
             deployment = environments.deployment_of_stack(project, stack)
-        _provision(project, deployment, intent.ledger)
+        _provision(project, deployment, intent)
     except BentoshipError as error:
         raise pulumi.RunError(str(error)) from None
 
@@ -39,8 +40,8 @@ def _intent(stack: str) -> Intent:
         ) from None
 
 
-def _provision(project: Project, deployment: Deployment, ledger: Ledger) -> None:
-    live = ledger.live
+def _provision(project: Project, deployment: Deployment, intent: Intent) -> None:
+    ledger, live = intent.ledger, intent.ledger.live
     if live is None:
         raise pulumi.RunError(f"{deployment.stack}: there is no release; `bentoship up {deployment.environment}`")
     workload = Workload(
@@ -58,5 +59,12 @@ def _provision(project: Project, deployment: Deployment, ledger: Ledger) -> None
     # Known only once the pointer has moved: an update that fails leaves the old values in the outputs.
     pulumi.export("release", url.apply(lambda _: live.id))
     pulumi.export("ledger", url.apply(lambda _: ledger.write()))
-    configuration = url.apply(lambda _: deployment.configuration.model_dump_json())
-    pulumi.export("configuration", pulumi.Output.secret(configuration))
+    configurations = _configurations(intent, live.id, deployment.configuration)
+    pulumi.export("configurations", pulumi.Output.secret(url.apply(lambda _: configurations)))
+
+
+def _configurations(intent: Intent, live: str, configuration: Configuration) -> str:
+    """How each kept release was configured when it was live last, by its id, as JSON."""
+    known = {**intent.configurations, live: configuration}
+    kept = {release.id: known[release.id] for release in intent.ledger.releases if release.id in known}
+    return to_json(kept).decode()

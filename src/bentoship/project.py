@@ -69,6 +69,10 @@ class Project:
         """What the program was last asked, with success, to make of a stack."""
         return self.home / "intents" / f"{stack}.json"
 
+    def offered(self, stack: str) -> Path:
+        """What the program is being asked to make of a stack; it stays when that is interrupted."""
+        return self.home / "intents" / f"{stack}.offered.json"
+
     def lock(self, stack: str) -> Path:
         """Held by the command that is at work on a stack on this machine."""
         return self.home / "locks" / f"{stack}.lock"

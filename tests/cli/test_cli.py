@@ -31,7 +31,20 @@ def test_help_names_every_verb_and_loads_none_of_the_heavy_libraries(tmp_path):
     assert "click" in loaded
     assert loaded.isdisjoint({"pulumi", "bentoml", "aiohttp", "grpc", "pydantic", "httpx"})
     assert done.returncode == 0
-    for verb in ("build", "plan", "up", "status", "history", "open", "logs", "invoke", "destroy", "doctor", "config"):
+    for verb in (
+        "build",
+        "plan",
+        "up",
+        "rollback",
+        "status",
+        "history",
+        "open",
+        "logs",
+        "invoke",
+        "destroy",
+        "doctor",
+        "config",
+    ):
         assert f"  {verb} " in done.stdout
 
 
@@ -67,6 +80,7 @@ def test_wrong_usage_is_2_and_says_what_is_wrong(project, words):
         (("status", "dve"), 1),
         (("destroy", "dve", "--yes"), 1),
         (("up", "dve"), 1),
+        (("rollback", "dve"), 1),
         (("plan", "dve"), 2),
         (("logs", "dve"), 1),
         (("invoke", "dve"), 1),

@@ -8,11 +8,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 
+from bentoship.engine import install
 from bentoship.host import ports
 from bentoship.host.control import Supervisor
 from projects import ROOT, tiny
@@ -76,8 +81,8 @@ class Shop:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
 
-    def ask(self, *words, code=0):
-        return json.loads(self.run(*words, "--json", code=code).stdout)
+    def ask(self, *words, code=0, **variables):
+        return json.loads(self.run(*words, "--json", code=code, **variables).stdout)
 
     def change(self, version: str) -> None:
         """Change the service, so that the next release answers with another version."""
@@ -89,13 +94,142 @@ class Shop:
         (self.root / "environments" / "dev.yaml").write_text(json.dumps({"deployments": {"local": local}}))
 
 
-@pytest.fixture
-def shop(tmp_path):
-    """A project that has not been deployed yet; whatever it runs is ended after the test."""
+def open_shop(folder: Path) -> Shop:
+    """A project that has not been deployed yet."""
     files = {"service.py": SERVICE, "factor.txt": "one", "models/examples.jsonl": example("one")}
-    shop = Shop(tiny(tmp_path / "shop", files), ports.free_port())
+    shop = Shop(tiny(folder, files), ports.free_port())
     shutil.copytree(ROOT / "infra", shop.root / "infra", ignore=shutil.ignore_patterns("Pulumi.*-*.yaml"))
     (shop.root / "environments").mkdir()
     shop.configure()
+    return shop
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A project that has not been deployed yet; whatever it runs is ended after the test."""
+    shop = open_shop(tmp_path / "shop")
     yield shop
     shop.supervisor.shut_down()
+
+
+@pytest.fixture(scope="module")
+def two_releases(tmp_path_factory):
+    """A project that has deployed two releases, for a whole module; and their ids, the older one first."""
+    shop = open_shop(tmp_path_factory.mktemp("two") / "shop")
+    shop.run("up", "dev")
+    first = live(shop)
+    shop.change("two")
+    shop.run("up", "dev")
+    yield shop, first, live(shop)
+    shop.supervisor.shut_down()
+
+
+def live(shop) -> str:
+    """Id of the live release, as the stack says it."""
+    return shop.ask("status", "dev")["deployments"][0]["release"]
+
+
+def history(shop) -> list[tuple[str, str, str]]:
+    """The entries of the history, newest first: release, source and result of each."""
+    entries = shop.ask("history", "dev")["deployments"][0]["history"]
+    return [(entry["release"], entry["source"], entry["result"]) for entry in entries]
+
+
+class CountingEngine:
+    """A `pulumi` that writes down what it is asked before it passes it on to the real one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "asked"
+        program = folder / "bin" / "pulumi"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\necho "$*" >>{self._log}\nexec {install.find().path} "$@"\n')
+        program.chmod(0o755)
+        self.path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+        """The PATH on which it is found first."""
+
+    def operations(self) -> list[str]:
+        """What it was asked to do, without the questions for a stack's outputs."""
+        return [line for line in self._log.read_text().splitlines() if "--json" in line and " output " not in line]
+
+
+def versions(shop, count=1):
+    return [httpx.post(f"{shop.url}/double", json={"number": 2}).json()["version"] for _ in range(count)]
+
+
+@dataclass(frozen=True)
+class Answer:
+    sent: float
+    received: float
+    version: str
+
+
+class Customers:
+    """Sends requests at an even pace, in the background, and keeps every answer and every failure."""
+
+    def __init__(self, url: str, per_second: float) -> None:
+        self._url, self._pause = url, 1 / per_second
+        self._stop, self._news = threading.Event(), threading.Condition()
+        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
+        self.answers: list[Answer] = []
+        self.failures: list[str] = []
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def by(self, version):
+        return [answer for answer in self.answers if answer.version == version]
+
+    def wait_for(self, version, count):
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.by(version)) >= count, timeout=60)
+
+    def _run(self):
+        with httpx.Client(timeout=30) as client:
+            while not self._stop.wait(self._pause * len(self._threads)):
+                self._ask(client)
+
+    def _ask(self, client):
+        sent = time.monotonic()
+        try:
+            answer = client.post(f"{self._url}/double", json={"number": 2})
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            self.failures.append(repr(error))
+            return
+        with self._news:
+            self.answers.append(Answer(sent, time.monotonic(), answer.json()["version"]))
+            self._news.notify_all()
+
+
+def processes(shop):
+    """Every process that this project's deployment has left running, but for the supervisor and what it runs."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(shop.root) in " ".join(process.info["cmdline"] or [])
+    ]
+
+
+def moments(shop):
+    """How far an `up` has come, as seen from outside."""
+    status = shop.supervisor.status() if shop.supervisor.directory.exists() else None
+    if status is None:
+        return "begun"
+    if not any(release.ready for release in status.releases):
+        return "starting"
+    return "ready" if not status.traffic else "pointed"
+
+
+def supervisors(shop):
+    return [process for process in processes(shop) if "bentoship.host.supervisor" in " ".join(process.info["cmdline"])]
+
+
+def shop_passphrase(shop):
+    return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(shop.root / ".bentoship" / "passphrase")}

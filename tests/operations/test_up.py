@@ -4,86 +4,17 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import signal
-import threading
 import time
-from dataclasses import dataclass
 
 import httpx
 import psutil
 import pytest
-from conftest_operations import PULUMI
+from conftest_operations import PULUMI, CountingEngine, Customers, moments, shop_passphrase, supervisors, versions
 
-from bentoship.engine import install
 from bentoship.host import ports
 
 pytestmark = pytest.mark.slow
-
-
-def versions(shop, count=1):
-    return [httpx.post(f"{shop.url}/double", json={"number": 2}).json()["version"] for _ in range(count)]
-
-
-@dataclass(frozen=True)
-class Answer:
-    sent: float
-    received: float
-    version: str
-
-
-class Customers:
-    """Sends requests at an even pace, in the background, and keeps every answer and every failure."""
-
-    def __init__(self, url: str, per_second: float) -> None:
-        self._url, self._pause = url, 1 / per_second
-        self._stop, self._news = threading.Event(), threading.Condition()
-        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
-        self.answers: list[Answer] = []
-        self.failures: list[str] = []
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def by(self, version):
-        return [answer for answer in self.answers if answer.version == version]
-
-    def wait_for(self, version, count):
-        with self._news:
-            assert self._news.wait_for(lambda: len(self.by(version)) >= count, timeout=60)
-
-    def _run(self):
-        with httpx.Client(timeout=30) as client:
-            while not self._stop.wait(self._pause * len(self._threads)):
-                self._ask(client)
-
-    def _ask(self, client):
-        sent = time.monotonic()
-        try:
-            answer = client.post(f"{self._url}/double", json={"number": 2})
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            self.failures.append(repr(error))
-            return
-        with self._news:
-            self.answers.append(Answer(sent, time.monotonic(), answer.json()["version"]))
-            self._news.notify_all()
-
-
-def processes(shop):
-    """Every process that this project's deployment has left running, but for the supervisor and what it runs."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if str(shop.root) in " ".join(process.info["cmdline"] or [])
-    ]
 
 
 def test_first_up_says_what_it_did_and_the_url_answers(shop):
@@ -120,19 +51,10 @@ def test_second_up_changes_nothing_and_starts_no_process(shop):
 
 def test_an_up_with_nothing_to_do_asks_the_engine_once(shop, tmp_path):
     shop.run("up", "dev")
-    asked = tmp_path / "asked"
-    counting = tmp_path / "bin" / "pulumi"
-    counting.parent.mkdir()
-    counting.write_text(f'#!/bin/sh\necho "$*" >>{asked}\nexec {install.find().path} "$@"\n')
-    counting.chmod(0o755)
-    shop.run("up", "dev", PATH=f"{counting.parent}{os.pathsep}{os.environ['PATH']}")
-    verbs = [line for line in asked.read_text().splitlines() if "--json" in line and " output " not in line]
-    assert len(verbs) == 1
-    assert " up " in verbs[0]
-
-
-def shop_passphrase(shop):
-    return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(shop.root / ".bentoship" / "passphrase")}
+    counting = CountingEngine(tmp_path)
+    shop.run("up", "dev", PATH=counting.path)
+    (asked,) = counting.operations()
+    assert " up " in asked
 
 
 def test_plan_shows_a_changed_service_and_changes_nothing(shop):
@@ -287,16 +209,6 @@ def test_a_taken_port_is_told_with_its_holder(shop):
     assert versions(shop) == ["one"]
 
 
-def moments(shop):
-    """How far an `up` has come, as seen from outside."""
-    status = shop.supervisor.status() if shop.supervisor.directory.exists() else None
-    if status is None:
-        return "begun"
-    if not any(release.ready for release in status.releases):
-        return "starting"
-    return "ready" if not status.traffic else "pointed"
-
-
 @pytest.mark.parametrize("moment", ["begun", "starting", "ready"])
 def test_kill_9_of_up_at_any_step_then_up_again(shop, moment):
     shop.run("build")
@@ -357,7 +269,3 @@ def test_kill_9_while_a_new_release_takes_over_then_up_again(shop):
     assert versions(shop, 3) == ["two"] * 3
     assert len(shop.supervisor.status().releases) == 1
     assert len(supervisors(shop)) == 1
-
-
-def supervisors(shop):
-    return [process for process in processes(shop) if "bentoship.host.supervisor" in " ".join(process.info["cmdline"])]

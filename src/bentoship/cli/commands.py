@@ -106,8 +106,26 @@ def up(environment: str, only: str | None, relock: bool, as_json: bool) -> int: 
     if as_json:
         printer.data({"environment": environment, "deployments": _rows(done.deployments, _deployed)})
     else:
-        _print_up(done, progress)
+        _print_deployed(done.deployments, progress)
     return _complain(done.deployments)
+
+
+@bentoship.command()
+@ENVIRONMENT
+@click.argument("release", required=False)
+@_only_option
+@_json_option
+def rollback(environment: str, release: str | None, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Make an earlier release live again: RELEASE (the first digits of its id), or the one before the live one."""
+    from ..operations import rollback as operation  # noqa: PLC0415
+
+    with printer.Progress() as progress:
+        done = operation.rollback(_project(), environment, release, only=only, tell=progress.tell, watch=progress.watch)
+    if as_json:
+        printer.data({"environment": environment, "deployments": _rows(done, _deployed)})
+    else:
+        _print_deployed(done, progress)
+    return _complain(done)
 
 
 @bentoship.command()
@@ -333,10 +351,10 @@ def _print_plan(found: Mapping[str, Any]) -> None:
             click.echo("  nothing changes")
 
 
-def _print_up(done: Any, progress: printer.Progress) -> None:
+def _print_deployed(found: Mapping[str, Any], progress: printer.Progress) -> None:
     from ..operations.curl import curl_line  # noqa: PLC0415
 
-    for deployed in done.deployments.values():
+    for deployed in found.values():
         if isinstance(deployed, BentoshipError):
             continue
         changed = "is live" if deployed.changes else "was live already; nothing changed"
@@ -349,7 +367,7 @@ def _print_up(done: Any, progress: printer.Progress) -> None:
             progress.tell(f"  gate passed: ready, {examples} golden example{plural} answered as sealed")
         else:
             progress.tell("  not gated: this target declares no gate")
-        progress.tell(f"  try it:  {curl_line(deployed.url, done.release.examples)}")
+        progress.tell(f"  try it:  {curl_line(deployed.url, deployed.examples)}")
         click.echo(deployed.url)
 
 

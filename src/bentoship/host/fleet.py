@@ -115,7 +115,8 @@ class Fleet:
 
     def status(self) -> Status:
         """What runs now."""
-        releases = tuple(replica.status() for replica in self._replicas.values())
+        # Asked from a thread of its own, while releases come and go.
+        releases = tuple(replica.status() for replica in list(self._replicas.values()))
         return Status(self.url, self._state.port, os.getpid(), releases, self._state.traffic)
 
     def _replica(self, release_id: str, wanted: Wanted) -> Replica:

@@ -14,8 +14,8 @@ from ..engine.stack import Stack
 from ..errors import BentoshipError
 from ..host.control import Supervisor
 from ..project import Project
+from .attempt import Watch
 from .stacks import Tell, alone, chosen, each, stack_of, with_lock
-from .up import Watch
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def destroy(
             Supervisor(project.local(stack.name)).shut_down()
             shutil.rmtree(project.local(stack.name), ignore_errors=True)
             project.intent(stack.name).unlink(missing_ok=True)
+            project.offered(stack.name).unlink(missing_ok=True)
         return Destroyed(deployment.name, deployment.target_name, deployment.stack, removed)
 
     return each(chosen(environment, only), act, tell)

@@ -16,8 +16,8 @@ from ..engine.stack import Outcome, Stack
 from ..errors import BentoshipError
 from ..ledger import Intent
 from ..project import Project
+from .attempt import Remembered, Watch, new_entry
 from .stacks import Tell, alone, chosen, each, stack_of, with_lock
-from .up import Remembered, Watch, new_entry
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def plan(
         stack = stack_of(project, environment, deployment, engine)
         with alone(project, stack.name), _existing(stack) as outputs:
             before = Remembered.read(outputs)
-            intent = Intent(ledger=before.with_live(sealed.ref(), deployment, entry))
+            intent = before.intent(before.with_live(sealed.ref(), deployment, entry))
             outcome = _preview(stack, intent, lambda event: watch(deployment.name, event), tell)
         changes = tuple(step for step in outcome.steps if step.operation not in ("same", "read"))
         live = before.ledger.live.id if before.ledger.live else None

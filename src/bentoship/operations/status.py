@@ -14,8 +14,8 @@ from ..errors import BentoshipError
 from ..gate import READY_PATH
 from ..ledger import Entry, Ledger
 from ..project import Project
+from .attempt import Remembered
 from .stacks import Tell, chosen, each, stack_of
-from .up import Remembered
 
 RELEASE_HEADER = "x-bentoship-release"
 

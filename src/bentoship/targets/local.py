@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ class Local(Target):
 
     A new release starts beside the old one, passes the gate, gets the traffic, and the old one drains.
     """
+
+    keeps_releases: ClassVar[bool] = False
 
     port: int = Field(default=3000, ge=1, le=65535, description="port of the stable URL")
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 lets the network in")

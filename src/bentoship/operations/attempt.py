@@ -1,0 +1,186 @@
+"""One command at work on one stack: what the stack remembers, what it shall become, and back when that fails."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from .. import _version
+from ..deployment import Configuration, Deployment, Example, ReleaseRef
+from ..engine.events import Event, Step
+from ..engine.stack import Outcome, Stack
+from ..errors import EngineError, StackLocked, UpdateFailed
+from ..ledger import Entry, Intent, Ledger
+from ..project import Project, write_private
+from .stacks import Tell, now, whoami, with_lock
+
+GATE = "bentoship:index:Gate"
+Watch = Callable[[str, Event], None]
+"""Told the name of a deployment and what its engine says."""
+
+_CONFIGURATIONS = TypeAdapter(dict[str, Configuration])
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a command that moves the pointer came to for one deployment."""
+
+    name: str
+    target: str
+    stack: str
+    url: str
+    release: str
+    gate: Mapping[str, object]
+    """`passed`, and how many golden `examples` were replayed."""
+    changes: tuple[Step, ...]
+    seconds: float
+    examples: Sequence[Example] = ()
+    """The golden examples of the release."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One command at work on one stack."""
+
+    project: Project
+    stack: Stack
+    deployment: Deployment
+    tell: Tell
+    watch: Callable[[Event], None]
+
+    def run(self, intent: Intent) -> Outcome:
+        """Make the stack what `intent` says; only then is it what a plain `pulumi up` would do again.
+
+        An intent whose work was interrupted stays, as `unfinished`.
+        """
+        final, offered = self.project.intent(self.stack.name), self._offered
+        write_private(offered, intent.model_dump_json(), replace=True)
+        try:
+            values = {"intent": str(offered)}
+            outcome = with_lock(self.stack, lambda: self.stack.up(self.watch, values), self.tell)
+        except (UpdateFailed, StackLocked):
+            offered.unlink(missing_ok=True)
+            raise
+        offered.replace(final)
+        self.stack.configure({"intent": str(final)})
+        return outcome
+
+    @property
+    def unfinished(self) -> Intent | None:
+        """What the last command of this machine on this stack was at when it was interrupted, if it was."""
+        try:
+            return Intent.model_validate_json(self._offered.read_text(encoding="utf-8"))
+        except (OSError, ValidationError):
+            return None
+
+    @property
+    def _offered(self) -> Path:
+        return self.project.offered(self.stack.name)
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What the outputs of a stack remember."""
+
+    url: str | None = None
+    ledger: Ledger = field(default_factory=Ledger)
+    configurations: Mapping[str, Configuration] = field(default_factory=dict)
+    """How each kept release was configured when it was live last, by its id."""
+
+    @classmethod
+    def read(cls, outputs: Mapping[str, Any]) -> Remembered:
+        """What `outputs` say; nothing for those of a stack that was never finished."""
+        configurations = outputs.get("configurations")
+        return cls(
+            outputs.get("url"),
+            Ledger.read(outputs.get("ledger")),
+            _CONFIGURATIONS.validate_json(configurations) if configurations else {},
+        )
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """How the live release is configured."""
+        return self.configurations.get(self.ledger.live.id) if self.ledger.live else None
+
+    def with_live(self, new: ReleaseRef, deployment: Deployment, entry: Entry) -> Ledger:
+        """The ledger with `new` live as the deployment is configured now; the same one when it is so already."""
+        if self.ledger.live != new:
+            return self.ledger.deploy(new, entry)
+        if self.configuration == deployment.configuration:
+            return self.ledger
+        return self.ledger.deploy(new, entry.model_copy(update={"source": "configuration"}))
+
+    def intent(self, ledger: Ledger, configuration: Configuration | None = None) -> Intent:
+        """Make the stack what `ledger` says; `configuration` is as the environment's file says it, unless given."""
+        return Intent(ledger=ledger, configuration=configuration, configurations=dict(self.configurations))
+
+
+def deploy(attempt: Attempt, new: ReleaseRef, entry: Entry) -> Deployed:
+    """Make `new` the live release of a deployment, as the environment's file configures it."""
+    outputs = attempt.stack.outputs()
+    if outputs is None:
+        attempt.stack.create()
+    before = Remembered.read(outputs or {})
+    return move(attempt, before, before.intent(before.with_live(new, attempt.deployment, entry)))
+
+
+def move(attempt: Attempt, before: Remembered, wanted: Intent) -> Deployed:
+    """Make the stack what `wanted` says.
+
+    When it can't be, the release that was live stays so, as it was configured; what was started for the new one is
+    removed, the failure is written into the history, and UpdateFailed is raised. Where nothing was live before, what
+    has been made stays for the next attempt.
+    """
+    try:
+        outcome = attempt.run(wanted)
+    except UpdateFailed as failure:
+        if wanted.ledger != before.ledger and before.ledger.live is not None:
+            attempt.tell(f"{attempt.stack.name}: going back to release {before.ledger.live.short}")
+            failed = before.ledger.fail(wanted.ledger.entries[0], str(failure))
+            _go_back(attempt, before.intent(failed, before.configuration))
+        raise
+    return _deployed(attempt.deployment, wanted.ledger, outcome)
+
+
+def _go_back(attempt: Attempt, intent: Intent) -> None:
+    try:
+        attempt.run(intent)
+    except EngineError as error:
+        # The pointer never moved, so the old release serves; what the new one left is removed by the next `up`.
+        attempt.tell(f"{attempt.stack.name}: could not remove what the failed release left: {error}")
+
+
+def _deployed(deployment: Deployment, ledger: Ledger, outcome: Outcome) -> Deployed:
+    live = str(outcome.outputs.get("release", ""))
+    gates = [step.outputs for step in outcome.steps if step.type == GATE and step.outputs.get("release") == live]
+    asked = int(gates[0].get("asked", 0)) if gates else 0
+    return Deployed(
+        deployment.name,
+        deployment.target_name,
+        deployment.stack,
+        str(outcome.outputs.get("url", "")),
+        live,
+        {"passed": bool(gates), "examples": asked},
+        tuple(step for step in outcome.steps if step.operation != "same"),
+        outcome.seconds,
+        ledger.live.examples if ledger.live else (),
+    )
+
+
+def new_entry(release_id: str, pulumi_version: str) -> Entry:
+    """The entry of the history that says: this release, now, by whoever runs us."""
+    return Entry(
+        release=release_id,
+        at=now(),
+        by=whoami(),
+        versions={
+            "bentoship": _version.__version__,
+            "pulumi": pulumi_version,
+            "python": platform.python_version(),
+        },
+    )
