@@ -35,7 +35,7 @@ def archive(shop, release):
 
 
 def test_back_without_a_build_and_without_a_lost_request(second_live, tmp_path):
-    shop, first, second = second_live
+    shop, first, _ = second_live
     counting, before = CountingEngine(tmp_path), history(shop)
     needed_by_builds = {shop.root / name: (shop.root / name).read_bytes() for name in ("service.py", "bentofile.lock")}
     for file in needed_by_builds:
@@ -76,7 +76,7 @@ def test_a_release_that_is_not_known_is_told_with_those_that_are(second_live):
 
 
 def test_a_release_that_is_not_on_this_machine_is_told_with_its_remedy(second_live):
-    shop, first, second = second_live
+    shop, first, _ = second_live
     before, file = history(shop), archive(shop, first)
     file.rename(file.with_suffix(".away"))
     assert "`bentoship build`" in shop.run("rollback", "dev", first, code=1).stderr
