@@ -16,7 +16,7 @@ from ._version import __version__
 from .errors import BentoshipError
 
 if TYPE_CHECKING:
-    from .api import build, destroy, history, invoke, plan, rollback, status, up, verify
+    from .api import build, destroy, drift, history, invoke, plan, rollback, status, up, verify
     from .deployment import Deployment, Environment, Example, ReleaseRef, Scale, Target, Workload
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "__version__",
     "build",
     "destroy",
+    "drift",
     "history",
     "invoke",
     "plan",
@@ -40,7 +41,7 @@ __all__ = [
     "verify",
 ]
 
-_VERBS = frozenset({"build", "destroy", "history", "invoke", "plan", "rollback", "status", "up", "verify"})
+_VERBS = frozenset({"build", "destroy", "drift", "history", "invoke", "plan", "rollback", "status", "up", "verify"})
 
 
 def __getattr__(name: str) -> Any:

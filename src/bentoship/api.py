@@ -15,6 +15,8 @@ from .ledger import Entry
 from .operations.attempt import Deployed
 from .operations.destroy import Destroyed
 from .operations.destroy import destroy as _destroy
+from .operations.drift import Drift
+from .operations.drift import drift as _drift
 from .operations.invoke import invoke as _invoke
 from .operations.plan import Plan
 from .operations.plan import plan as _plan
@@ -54,6 +56,11 @@ def plan(environment: str, *, only: str | None = None, project: Path | None = No
     planned = _plan(Project.find(project), environment, only=only)
     _all_or_raise(planned.deployments)
     return planned
+
+
+def drift(environment: str, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Drift]:
+    """What has changed behind our back, by deployment, and which release answers; changes nothing."""
+    return _all_or_raise(_drift(Project.find(project), environment, only=only))
 
 
 def rollback(

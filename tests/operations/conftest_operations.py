@@ -112,9 +112,12 @@ def shop(tmp_path):
     shop.supervisor.shut_down()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two_releases(tmp_path_factory):
-    """A project that has deployed two releases, for a whole module; and their ids, the older one first."""
+    """A project that has deployed two releases, for all the tests of one worker; and their ids, the older one first.
+
+    Its tests are of the group `two_releases`, and leave it as they like; `second_live` puts it right.
+    """
     shop = open_shop(tmp_path_factory.mktemp("two") / "shop")
     shop.run("up", "dev")
     first = live(shop)
@@ -122,6 +125,14 @@ def two_releases(tmp_path_factory):
     shop.run("up", "dev")
     yield shop, first, live(shop)
     shop.supervisor.shut_down()
+
+
+@pytest.fixture
+def second_live(two_releases):
+    """The shop of `two_releases`, with its second release live."""
+    shop, _, second = two_releases
+    shop.run("rollback", "dev", second)
+    return two_releases
 
 
 def live(shop) -> str:

@@ -19,15 +19,7 @@ from conftest_operations import (
 
 from bentoship.host import state
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rollback")]
-
-
-@pytest.fixture
-def second_live(two_releases):
-    """The shop of this module, with its second release live."""
-    shop, first, second = two_releases
-    shop.run("rollback", "dev", second)
-    return shop, first, second
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two_releases")]
 
 
 def archive(shop, release):

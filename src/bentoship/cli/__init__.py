@@ -1,7 +1,7 @@
 """The command line: words to API calls. The only place that prints and picks exit codes.
 
-0 for success; 1 with a sentence and a remedy; 2 for wrong usage; 130 after Ctrl-C. `plan` answers 0 for no
-change, 1 for changes and 2 for an error. Data goes to stdout, talk to stderr. A traceback is a defect of ours.
+0 for success; 1 with a sentence and a remedy; 2 for wrong usage; 130 after Ctrl-C. `plan` and `drift` answer 0 for
+no change, 1 for changes and 2 for an error. Data goes to stdout, talk to stderr. A traceback is a defect of ours.
 """
 
 from __future__ import annotations
@@ -67,4 +67,4 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _failed(state: dict[str, str]) -> int:
-    return 2 if state.get("verb") == "plan" else 1
+    return 2 if state.get("verb") in ("plan", "drift") else 1

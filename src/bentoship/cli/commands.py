@@ -132,6 +132,26 @@ def rollback(environment: str, release: str | None, only: str | None, as_json: b
 @ENVIRONMENT
 @_only_option
 @_json_option
+def drift(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Show what has changed behind our back. Exits 0 for nothing, 1 for drift, 2 for an error."""
+    from ..operations import drift as operation  # noqa: PLC0415
+
+    with printer.Progress() as progress:
+        found = operation.drift(_project(), environment, only=only, tell=progress.tell)
+    drifted = any(not isinstance(value, BentoshipError) and value.drifted for value in found.values())
+    if as_json:
+        rows = _rows(found, _drifted)
+        printer.data({"environment": environment, "drifted": drifted, "deployments": rows})
+    else:
+        _print_drift(found)
+    failed = _complain(found)
+    return 2 if failed else int(drifted)
+
+
+@bentoship.command()
+@ENVIRONMENT
+@_only_option
+@_json_option
 def status(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT001
     """Show what is deployed, and whether it answers."""
     from ..operations import status as operation  # noqa: PLC0415
@@ -323,6 +343,10 @@ def _planned(planned: Any) -> dict[str, Any]:
     return {**vars(planned), "changes": [_step(step) for step in planned.changes]}
 
 
+def _drifted(drift: Any) -> dict[str, Any]:
+    return {**vars(drift), "changes": [_step(step) for step in drift.changes], "drifted": drift.drifted}
+
+
 def _deployed(deployed: Any) -> dict[str, Any]:
     names = ("name", "target", "stack", "url", "release", "gate")
     return {name: getattr(deployed, name) for name in names}
@@ -349,6 +373,23 @@ def _print_plan(found: Mapping[str, Any]) -> None:
             click.echo(f"  {printer.step_line(step)}")
         if not planned.changes:
             click.echo("  nothing changes")
+
+
+def _print_drift(found: Mapping[str, Any]) -> None:
+    for drift in found.values():
+        if isinstance(drift, BentoshipError):
+            continue
+        if drift.live is None:
+            click.echo(f"{drift.stack}: is not up")
+            continue
+        click.echo(f"{drift.stack}: release {printer.short(drift.live)} is live, says the history")
+        for step in drift.changes:
+            click.echo(f"  {printer.step_line(step)}")
+        if not drift.answers:
+            answer = f"answers as release {drift.answered_by}" if drift.answered_by else "does not answer"
+            click.echo(f"  {drift.url} {answer if drift.ready or not drift.answered_by else 'is not ready'}")
+        if not drift.drifted:
+            click.echo("  nothing has changed, and that release answers")
 
 
 def _print_deployed(found: Mapping[str, Any], progress: printer.Progress) -> None:

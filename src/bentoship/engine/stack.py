@@ -130,6 +130,11 @@ class Stack:
         with self._settings_with(values or {}) as file:
             return self._operate("up", ["--yes", "--skip-preview", "--refresh", "--config-file", file], on_event)
 
+    def drift(self, on_event: OnEvent = lambda _: None) -> Outcome:
+        """What is otherwise than the last operation left it: steps that update, or delete. Changes nothing."""
+        with self._settings_with({}) as file:
+            return self._operate("refresh", ["--preview-only", "--config-file", file], on_event)
+
     def destroy(self, on_event: OnEvent = lambda _: None) -> Outcome:
         """Remove every resource of the stack."""
         return self._operate("destroy", ["--yes", "--skip-preview", "--refresh"], on_event)

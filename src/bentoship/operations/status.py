@@ -81,7 +81,7 @@ def history(
 def _status(found: Known) -> Status:
     live = found.ledger.live
     latest = next((entry for entry in found.ledger.entries if live and entry.release == live.id), None)
-    ready, answered_by = _ask(found.url) if found.url else (False, None)
+    ready, answered_by = asked(found.url) if found.url else (False, None)
     return Status(
         found.deployment.name,
         found.deployment.target_name,
@@ -95,7 +95,8 @@ def _status(found: Known) -> Status:
     )
 
 
-def _ask(url: str) -> tuple[bool, str | None]:
+def asked(url: str) -> tuple[bool, str | None]:
+    """Whether `url` is ready, and the first twelve digits of the release that said so."""
     try:
         answer = httpx.get(f"{url}{READY_PATH}", timeout=5, trust_env=False)
     except httpx.HTTPError:
