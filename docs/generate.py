@@ -52,6 +52,21 @@ PROVED: dict[str, dict[str, str]] = {
         "machine": "not yet",
         "cloud": "not yet; `tests/end_to_end/test_aws.py` would",
     },
+    "azure/web_app": {
+        "declared": "yes: `tests/golden/azure/`",
+        "engine": "not yet",
+        "served": "its start command: `tests/boot/test_boot_web_app.py`; its swap, over a fake of the API: "
+        "`tests/provider/test_azure_kinds.py`",
+        "machine": "-",
+        "cloud": "not yet",
+    },
+    "azure/virtual_machine": {
+        "declared": "yes: `tests/golden/azure/`",
+        "engine": "not yet",
+        "served": "not yet",
+        "machine": "not yet",
+        "cloud": "not yet",
+    },
 }
 """What has been run. Nothing is written here that a test doesn't run."""
 

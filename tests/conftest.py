@@ -23,6 +23,7 @@ REAL = (
     "host/test_router.py",
     "host/test_supervisor.py",
     "provider/test_aws_kinds.py",
+    "provider/test_azure_kinds.py",
     "release/test_build.py",
     "release/test_lock.py",
     "release/test_proof.py",

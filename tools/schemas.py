@@ -85,6 +85,25 @@ CLOUDS: dict[str, tuple[str, str, dict[str, str], dict[str, str]]] = {
         },
         {"compute": "get_image get_zones", "dns": "get_managed_zone"},
     ),
+    "azure-native": (
+        "pulumi-azure-native",
+        "pulumi_azure_native",
+        {
+            "authorization": "RoleAssignment",
+            "compute": "VirtualMachine VirtualMachineScaleSet",
+            "managedidentity": "UserAssignedIdentity",
+            "monitor": "AutoscaleSetting DiagnosticSetting MetricAlert",
+            "network": "LoadBalancer NatGateway NetworkInterface NetworkSecurityGroup PublicIPAddress Subnet"
+            " VirtualNetwork",
+            "operationalinsights": "Workspace",
+            "portal": "Dashboard",
+            "resources": "ResourceGroup",
+            "storage": "Blob BlobContainer StorageAccount",
+            "web": "AppServicePlan WebApp WebAppFtpAllowed WebAppFtpAllowedSlot WebAppScmAllowed WebAppScmAllowedSlot"
+            " WebAppSlot",
+        },
+        {},
+    ),
 }
 """Cloud -> SDK's distribution, its package, resource classes by module, look-up functions by module."""
 

@@ -23,6 +23,7 @@ NEWEST, OLDER = (
 )
 HTTP = {"region": "eu-central-1", "http": True}
 HTTPS = {"region": "eu-central-1", "domain": "salary.example.com"}
+AZURE = {"subscription": "11111111-2222-4333-8444-555555555555", "region": "westeurope"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ CASES = {
     "aws/elastic_beanstalk-3": Case("aws/elastic_beanstalk", HTTP, 3),
     "aws/elastic_beanstalk-3-domain": Case("aws/elastic_beanstalk", HTTPS, 3),
     "aws/elastic_beanstalk-3-canary": Case("aws/elastic_beanstalk", HTTP, 3, canary=10),
+    "azure/virtual_machine-1": Case("azure/virtual_machine", {**AZURE, "http": True}),
+    "azure/virtual_machine-3": Case("azure/virtual_machine", {**AZURE, "http": True}, 3),
+    "azure/web_app-1": Case("azure/web_app", AZURE),
+    "azure/web_app-3": Case("azure/web_app", AZURE, 3),
+    "azure/web_app-3-canary": Case("azure/web_app", AZURE, 3, canary=10),
 }
 """By name of the file."""
 

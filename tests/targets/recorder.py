@@ -8,6 +8,7 @@ import contextvars
 import json
 import re
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,16 +50,29 @@ class Cloud(pulumi.runtime.Mocks):
             "latestVersion": 1,
             "loadBalancers": [f"arn:balancer-of-{name}"],
             "fqdn": f"{name}.example.com",
+            "defaultHostName": f"{name}.example.com",
+            "url": f"https://account.blob.core.windows.net/releases/{args.inputs.get('blobName')}",
+            "ipAddress": "192.0.2.1",
+            "clientId": f"client-of-{name}",
+            "principalId": f"principal-of-{name}",
             "domainValidationOptions": [
                 {"resourceRecordName": "_proof", "resourceRecordType": "CNAME", "resourceRecordValue": "_value"}
             ],
             "pinned": args.inputs.get("value"),
             "passed": True,
         }
-        return f"{name}-id", {**made_up, **args.inputs}
+        return f"{name}-id", {**made_up, **_answered(args.inputs)}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
         return {**args.args, **LOOK_UPS[args.token]}
+
+
+def _answered(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs as a cloud gives them back: Azure takes identities as a list, and answers with a table."""
+    identity = inputs.get("identity")
+    if not identity:
+        return inputs
+    return {**inputs, "identity": {**identity, "userAssignedIdentities": {}}}
 
 
 class Recorder(MockMonitor):
@@ -154,8 +168,10 @@ def _readable(value: Any, key: str = "") -> Any:
 
 
 def _readable_text(text: str, key: str) -> Any:
-    if key == "userData":
+    if key in {"userData", "customData"}:
         return _without_script(text)
+    if key == "BENTOSHIP_BOOT":
+        return _without_script(zlib.decompress(base64.b64decode(text)).decode())
     return {"as JSON": json.loads(text)} if text.startswith("{") else text
 
 

@@ -204,9 +204,14 @@ def google(bucket: str, name: str) -> Located:
 
 
 def azure(base: str, path: str, client_id: str) -> Located:
-    """A blob, by the token of the machine's managed identity."""
-    query = {"api-version": "2018-02-01", "resource": "https://storage.azure.com/", "client_id": client_id}
-    answer = metadata(f"/metadata/identity/oauth2/token?{urlencode(query)}", {"Metadata": "true"})
+    """A blob, by the token of the machine's managed identity, or of the web app's."""
+    query = urlencode({"resource": "https://storage.azure.com/", "client_id": client_id})
+    if endpoint := os.environ.get("IDENTITY_ENDPOINT"):  # App Service
+        url = f"{endpoint}?api-version=2019-08-01&{query}"
+        with ask(url, {"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]}) as response:
+            answer = read(response, endpoint).decode()
+    else:
+        answer = metadata(f"/metadata/identity/oauth2/token?api-version=2018-02-01&{query}", {"Metadata": "true"})
     headers = {"Authorization": f"Bearer {json.loads(answer)['access_token']}", "x-ms-version": "2023-11-03"}
     return (OBJECT_STORE or base) + path, headers
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import _version
 from .aws import BeanstalkVersion, InstanceRefresh
+from .azure import PublicAddress, RollingUpgrade, SlotSwap
 from .gate import Gate
 from .kinds import Kind, KindProvider
 from .local import Router, Service, Traffic
@@ -20,6 +21,9 @@ def kinds(tell: Tell) -> dict[str, Kind[Any]]:
     return {
         "bentoship:aws:BeanstalkVersion": BeanstalkVersion(tell),
         "bentoship:aws:InstanceRefresh": InstanceRefresh(tell),
+        "bentoship:azure:PublicAddress": PublicAddress(tell),
+        "bentoship:azure:RollingUpgrade": RollingUpgrade(tell),
+        "bentoship:azure:SlotSwap": SlotSwap(tell),
         "bentoship:index:Gate": Gate(),
         "bentoship:index:Pin": Pin(),
         "bentoship:local:Router": Router(),

@@ -94,12 +94,11 @@ class Gate(_Ours):
         ready_timeout: float,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        examples = json.dumps([example.model_dump() for example in release.examples], sort_keys=True)
         inputs = {
             "release": release.id,
             "revision": revision,
             "url": url,
-            "examples": examples,
+            "examples": _examples(release),
             "ready_timeout": ready_timeout,
             "passed": None,
             "asked": None,
@@ -162,3 +161,71 @@ class InstanceRefresh(_Ours):
             "timeout": timeout,
         }
         super().__init__("aws:InstanceRefresh", name, inputs, opts)
+
+
+class SlotSwap(_Ours):
+    """The release that a web app on Azure gives its traffic to, proved in a slot; creating it fails otherwise."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        site: pulumi.Input[str],
+        slot: str,
+        url: pulumi.Input[str],
+        release: ReleaseRef,
+        revision: str,
+        settings: pulumi.Input[Mapping[str, str]],
+        percent: int,
+        timeout: float,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "site": site,
+            "slot": slot,
+            "url": url,
+            "release": release.id,
+            "revision": revision,
+            "settings": settings,
+            "percent": percent,
+            "examples": _examples(release),
+            "timeout": timeout,
+        }
+        super().__init__("azure:SlotSwap", name, inputs, opts)
+
+
+class PublicAddress(_Ours):
+    """The machine on Azure that a fixed address leads to."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        address: pulumi.Input[str],
+        interface: pulumi.Input[str],
+        timeout: float,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            "azure:PublicAddress", name, {"address": address, "interface": interface, "timeout": timeout}, opts
+        )
+
+
+class RollingUpgrade(_Ours):
+    """A scale set on Azure whose machines all run its newest model, and are ready."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        scale_set: pulumi.Input[str],
+        revision: str,
+        timeout: float,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"scale_set": scale_set, "revision": revision, "timeout": timeout}
+        super().__init__("azure:RollingUpgrade", name, inputs, opts)
+
+
+def _examples(release: ReleaseRef) -> str:
+    return json.dumps([example.model_dump() for example in release.examples], sort_keys=True)

@@ -166,28 +166,49 @@ class AzureMachine:
             return Reply(self.name)
         if request.path != "/metadata/identity/oauth2/token":
             return Reply(status=HTTPStatus.NOT_FOUND)
-        return self._token(request.query.get("client_id", ""), request.query.get("resource", ""))
+        return _azure_token(self.tokens, request)
 
-    def _token(self, client_id: str, resource: str) -> Reply:
-        if not client_id and len(self.tokens) == 1:
-            client_id = next(iter(self.tokens))
-        if client_id not in self.tokens:
-            return _refused("Identity not found")
-        if resource != STORAGE:
-            return _refused(f"the rehearsal has tokens for {STORAGE} only, not for {resource}")
-        until = str(int(time.time()) + TOKEN_LIFETIME)
-        return Reply(
-            json.dumps(
-                {
-                    "access_token": self.tokens[client_id],
-                    "client_id": client_id,
-                    "expires_in": str(TOKEN_LIFETIME),
-                    "expires_on": until,
-                    "resource": resource,
-                    "token_type": "Bearer",
-                }
-            )
+
+@dataclass(frozen=True)
+class WebAppContainer:
+    """A container of App Service ("How to use managed identities for App Service", REST endpoint reference).
+
+    Its variables IDENTITY_ENDPOINT and IDENTITY_HEADER say where to ask, and how.
+    """
+
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    """Access token of each identity that the app has, by client id."""
+    header: str = field(default_factory=secrets.token_urlsafe)
+
+    def answer(self, request: Request) -> Reply:
+        """401 without its header, 400 without its version and for an identity that the app lacks."""
+        if not secrets.compare_digest(request.headers.get("x-identity-header", ""), self.header):
+            return Reply("no X-IDENTITY-HEADER", HTTPStatus.UNAUTHORIZED)
+        if request.query.get("api-version") != "2019-08-01":
+            return _refused("The api-version is not supported")
+        return _azure_token(self.tokens, request)
+
+
+def _azure_token(tokens: Mapping[str, str], request: Request) -> Reply:
+    client_id, resource = request.query.get("client_id", ""), request.query.get("resource", "")
+    if not client_id and len(tokens) == 1:
+        client_id = next(iter(tokens))
+    if client_id not in tokens:
+        return _refused("Identity not found")
+    if resource != STORAGE:
+        return _refused(f"the rehearsal has tokens for {STORAGE} only, not for {resource}")
+    return Reply(
+        json.dumps(
+            {
+                "access_token": tokens[client_id],
+                "client_id": client_id,
+                "expires_in": str(TOKEN_LIFETIME),
+                "expires_on": str(int(time.time()) + TOKEN_LIFETIME),
+                "resource": resource,
+                "token_type": "Bearer",
+            }
         )
+    )
 
 
 class MetadataService:

@@ -1,0 +1,179 @@
+"""Azure Resource Manager over REST: what Pulumi's provider has no resource for.
+
+httpx and azure-identity, and not the official management clients: what we ask are a dozen requests, and the client for
+App Service alone has the code of every version of its API.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+import httpx
+
+from ..errors import EngineMissing, UpdateFailed
+
+ENDPOINT = "BENTOSHIP_AZURE_ENDPOINT"
+"""Names another address than Azure's own, and no credentials are asked for then: a double's."""
+AZURE = "https://management.azure.com"
+ATTEMPTS = 5
+"""Tries of one request that Azure is too busy for, or that gets no answer."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
+UNHEARD = 0
+"""The status of a request that got no answer: whether it was heard, nobody knows."""
+_BUSY = {UNHEARD, 408, 429, 500, 502, 503, 504}
+_DONE, _FAILED = {"Succeeded"}, {"Failed", "Canceled"}
+_REMEDIES = {
+    "AuthorizationFailed": "docs/azure.md lists what the deployer must be allowed to do",
+    "InvalidAuthenticationToken": "log in to Azure again",
+    "ExpiredAuthenticationToken": "log in to Azure again",
+    "SubscriptionNotFound": "check `subscription` and whose credentials these are: `az account show`",
+}
+
+
+class Refusal(Exception):
+    """Azure's answer to a request that it refused."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"Azure answered {code}: {message}")
+        self.status, self.code = status, code
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same request may be granted later."""
+        return self.status in _BUSY
+
+
+class Patience:
+    """How long to wait, and how often to look: soon at first, then every ten seconds."""
+
+    def __init__(self, where: str, seconds: float, cancelled: threading.Event) -> None:
+        self.where = where
+        self._seconds, self._cancelled = seconds, cancelled
+        self._end, self._pause = time.monotonic() + seconds, _FIRST_PAUSE
+
+    def wait(self, seen: str) -> None:
+        """Pause before the next look; UpdateFailed when the time is over or the operation was cancelled."""
+        if self._cancelled.wait(self._pause):
+            raise UpdateFailed(self.where, f"the update was cancelled ({seen})")
+        self._pause = min(1.5 * self._pause, _LONGEST_PAUSE)
+        if time.monotonic() > self._end:
+            raise UpdateFailed(self.where, f"{seen} after {self._seconds:.0f} seconds")
+
+
+class Arm:
+    """Resources by their ids: what they are, and requests to change them, seen through to their end."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        double = os.environ.get(ENDPOINT)
+        token = "no account" if double else _token(patience.where)
+        self._client = httpx.Client(
+            base_url=double or AZURE,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+            trust_env=double is None,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Tell what Azure refused in a sentence."""
+        self._client.close()
+        if isinstance(error, Refusal):
+            known = next((remedy for start, remedy in _REMEDIES.items() if error.code.startswith(start)), "")
+            raise UpdateFailed(self._patience.where, str(error), known) from error
+
+    def get(self, identity: str, version: str) -> dict[str, Any] | None:
+        """The resource with this id; None when there is none."""
+        try:
+            return self.ask("GET", identity, version)
+        except Refusal as refusal:
+            if refusal.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        version: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The JSON that Azure answers, once the operation that the request starts has ended; Refusal otherwise."""
+        response = self._send(method, path, {"api-version": version, **(query or {})}, body)
+        answer = _json(response)
+        if follow := response.headers.get("Azure-AsyncOperation"):
+            self._until_done(follow)
+        elif response.status_code == httpx.codes.ACCEPTED and (follow := response.headers.get("Location")):
+            while (response := self._send("GET", follow)).status_code == httpx.codes.ACCEPTED:
+                self._patience.wait(f"{path.rpartition('/')[2]} goes on")
+        return answer
+
+    def _until_done(self, operation: str) -> None:
+        while (found := _json(self._send("GET", operation))).get("status") not in _DONE:
+            if found.get("status") in _FAILED:
+                raise _refusal(httpx.codes.CONFLICT, found)
+            self._patience.wait(f"the operation is {found.get('status')}")
+
+    def _send(
+        self, method: str, url: str, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
+    ) -> httpx.Response:
+        # What must not be done twice, such as a swap, is asked for once, whatever becomes of the answer.
+        attempts = 1 if method == "POST" and not url.endswith("/list") else ATTEMPTS
+        while True:
+            attempts -= 1
+            try:
+                response = self._client.request(method, url, params=query, json=body)
+            except httpx.TransportError as error:
+                refusal = Refusal(UNHEARD, type(error).__name__, "there was no answer")
+            else:
+                if response.is_success:
+                    return response
+                refusal = _refusal(response.status_code, _json(response))
+            if attempts < 1 or not refusal.may_pass:
+                raise refusal
+            self._patience.wait(str(refusal))
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        found = response.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _refusal(status: int, answer: Mapping[str, Any]) -> Refusal:
+    error = answer.get("error") or answer
+    return Refusal(status, str(error.get("code") or status), str(error.get("message") or "no reason given"))
+
+
+def _token(where: str) -> str:
+    """A token of the same identity that Pulumi's provider uses, found by the same variables; UpdateFailed if none."""
+    try:
+        from azure import identity  # noqa: PLC0415 - other targets do without it
+        from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415
+    except ImportError:
+        raise EngineMissing("azure", "needs packages that are not here", "pip install 'bentoship[azure]'") from None
+    said = {name: os.environ.get(f"ARM_{name}", "") for name in ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")}
+    flags = {name: os.environ.get(f"ARM_{name}", "").lower() in {"1", "true"} for name in ("USE_OIDC", "USE_MSI")}
+    found: Any
+    if flags["USE_OIDC"] and (assertion := os.environ.get("ARM_OIDC_TOKEN")):
+        found = identity.ClientAssertionCredential(said["TENANT_ID"], said["CLIENT_ID"], lambda: assertion)
+    elif said["CLIENT_SECRET"]:
+        found = identity.ClientSecretCredential(said["TENANT_ID"], said["CLIENT_ID"], said["CLIENT_SECRET"])
+    elif flags["USE_MSI"]:
+        found = identity.ManagedIdentityCredential(client_id=said["CLIENT_ID"] or None)
+    else:
+        found = identity.AzureCliCredential()
+    try:
+        return str(found.get_token(f"{AZURE}/.default").token)
+    except (ClientAuthenticationError, ValueError) as error:
+        sentence = str(error).partition("\n")[0]
+        raise UpdateFailed(where, sentence, "docs/azure.md says where credentials are looked for") from error
