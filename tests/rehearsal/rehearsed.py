@@ -49,22 +49,22 @@ class Rehearsed:
         return [item for item in self.world.every() if item.short_type == kind and not item.given]
 
 
-def double(folder: Path, region: str = REGION, **variables) -> Double:
+def double(folder: Path, region: str = REGION, cloud: str = "aws", **variables) -> Double:
     """A double in this process, with a clock that stands still."""
-    made = Double(home.load("aws"), World.of("aws", folder), Clock(0))
+    made = Double(home.load(cloud), World.of(cloud, folder), Clock(0))
     made.configure({"region": region, **variables})
     return made
 
 
 @contextmanager
-def provider(folder: Path):
+def provider(folder: Path, cloud: str = "aws", **told: str):
     """The provider as the engine knows it: a process that answers over gRPC."""
-    command = [sys.executable, "-m", "bentoship.rehearsal", "aws", "127.0.0.1:1"]
+    command = [sys.executable, "-m", "bentoship.rehearsal", cloud, "127.0.0.1:1"]
     around = {"BENTOSHIP_REHEARSAL": str(folder), clock.VARIABLE: "0", "PATH": "/usr/bin:/bin"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=around, process_group=0) as process:
         with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
-            stub.Configure(provider_pb2.ConfigureRequest(args=to_struct({"region": REGION})))
+            stub.Configure(provider_pb2.ConfigureRequest(args=to_struct({"region": REGION, **told})))
             yield stub
         process.terminate()
 

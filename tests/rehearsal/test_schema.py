@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bentoship.provider.properties import UNKNOWN
+from bentoship.rehearsal import home
 from bentoship.rehearsal.schema import load, zero
 
 ROOT = Path(__file__).parents[2]
@@ -24,16 +25,19 @@ def problems(token, inputs):
 
 
 @pytest.mark.slow
-def test_the_file_is_what_the_installed_sdk_says():
-    pytest.importorskip("pulumi_aws", reason="pulumi-aws, from which the schema is derived, isn't installed")
-    tool = [sys.executable, "-W", "ignore", "tools/schemas.py", "--print", "aws"]
+@pytest.mark.parametrize("cloud", home.CLOUDS)
+def test_the_file_is_what_the_installed_sdk_says(cloud):
+    sdk = f"pulumi_{cloud.replace('-', '_')}"
+    pytest.importorskip(sdk, reason=f"{sdk}, from which the schema is derived, isn't installed")
+    tool = [sys.executable, "-W", "ignore", "tools/schemas.py", "--print", cloud]
     derived = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    kept = (ROOT / "src" / "bentoship" / "rehearsal" / "schemas" / "aws.json").read_text(encoding="utf-8")
-    assert derived == kept, "the SDK says otherwise: run python tools/schemas.py aws"
+    kept = (ROOT / "src" / "bentoship" / "rehearsal" / "schemas" / f"{cloud}.json").read_text(encoding="utf-8")
+    assert derived == kept, f"the SDK says otherwise: run python tools/schemas.py {cloud}"
 
 
-def test_the_version_is_that_of_the_sdk_that_we_pin():
-    assert f'"pulumi-aws=={load("aws").version}"' in (ROOT / "pyproject.toml").read_text()
+@pytest.mark.parametrize("cloud", home.CLOUDS)
+def test_the_version_is_that_of_the_sdk_that_we_pin(cloud):
+    assert f'"pulumi-{cloud}=={load(cloud).version}"' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_an_unknown_property_is_named_with_the_nearest_one():

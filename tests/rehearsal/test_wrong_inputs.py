@@ -5,15 +5,10 @@ Each is asked of the provider's own process, as the engine would, and then of `p
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from dataclasses import dataclass
-from typing import Any
-
 import grpc
 import pytest
 from rehearsed import TRUST, check, create, provider
+from wrong import Wrong, ask_mocks
 
 from bentoship.rehearsal.world import World
 
@@ -27,18 +22,6 @@ RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 OPTION = {"namespace": "aws:elasticbeanstalk:command", "name": "DeploymentPolicy", "value": "Immutable"}
 SSM = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 IMAGE = {"ami": "ami-0123456789abcdef0", "instanceType": "t3.small"}
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """A wrong input, where it is, and whether the mocks let it pass."""
-
-    kind: str
-    path: str
-    token: str
-    inputs: dict[str, Any]
-    mocks: str
-    """passes, or refused: the SDK's own constructor knows its arguments and which are required."""
 
 
 def without(table: dict, name: str) -> dict:
@@ -116,34 +99,6 @@ TABLE = [
     ),
 ]
 NAMES = [f"{number + 1} {wrong.kind}: {wrong.path}" for number, wrong in enumerate(TABLE)]
-UNDER_MOCKS = """\
-import importlib, json, re, sys
-import pulumi
-
-class Mocks(pulumi.runtime.Mocks):
-    def new_resource(self, args):
-        return args.name, args.inputs
-
-    def call(self, args):
-        return {}
-
-async def declare(token, inputs):
-    _, module, name = token.split(":")
-    kind = getattr(importlib.import_module("pulumi_aws." + module.split("/")[0]), name)
-    arguments = {re.sub("[A-Z]", lambda found: "_" + found[0].lower(), key): value for key, value in inputs.items()}
-    try:
-        resource = kind("thing", **arguments)
-    except TypeError:
-        return "refused"
-    return "passes" if await resource.urn.future() else "lost"
-
-async def every():
-    pulumi.runtime.set_mocks(Mocks())
-    return [await declare(token, inputs) for token, inputs in json.load(sys.stdin)]
-
-import asyncio
-print(json.dumps(asyncio.run(every())))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +111,7 @@ def stub(tmp_path_factory):
 def under_mocks():
     """What the mocks say to each of the table, all asked in one process."""
     pytest.importorskip("pulumi_aws", reason="pulumi-aws, whose constructors are asked, isn't installed")
-    asked = json.dumps([[wrong.token, wrong.inputs] for wrong in TABLE])
-    command = [sys.executable, "-W", "ignore", "-c", UNDER_MOCKS]
-    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return ask_mocks("pulumi_aws", TABLE)
 
 
 def test_there_are_twenty_of_five_kinds():

@@ -24,6 +24,9 @@ NEWEST, OLDER = (
 HTTP = {"region": "eu-central-1", "http": True}
 HTTPS = {"region": "eu-central-1", "domain": "salary.example.com"}
 AZURE = {"subscription": "11111111-2222-4333-8444-555555555555", "region": "westeurope"}
+GOOGLE = {"project": "acme-models", "region": "europe-west3"}
+GOOGLE_HTTP = {**GOOGLE, "http": True}
+GOOGLE_HTTPS = {**GOOGLE, "domain": "salary.example.com", "dns_zone": "example-com"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,13 @@ CASES = {
     "azure/web_app-1": Case("azure/web_app", AZURE),
     "azure/web_app-3": Case("azure/web_app", AZURE, 3),
     "azure/web_app-3-canary": Case("azure/web_app", AZURE, 3, canary=10),
+    "gcp/app_engine-1": Case("gcp/app_engine", GOOGLE),
+    "gcp/app_engine-3": Case("gcp/app_engine", GOOGLE, 3),
+    "gcp/app_engine-3-canary": Case("gcp/app_engine", GOOGLE, 3, canary=10),
+    "gcp/app_engine-3-flexible": Case("gcp/app_engine", {**GOOGLE, "flavour": "flexible"}, 3),
+    "gcp/compute_engine-1": Case("gcp/compute_engine", GOOGLE_HTTP),
+    "gcp/compute_engine-3": Case("gcp/compute_engine", GOOGLE_HTTP, 3),
+    "gcp/compute_engine-3-domain": Case("gcp/compute_engine", GOOGLE_HTTPS, 3),
 }
 """By name of the file."""
 

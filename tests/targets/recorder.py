@@ -29,6 +29,8 @@ LOOK_UPS: Mapping[str, Mapping[str, Any]] = {
         "name": "64bit Amazon Linux 2023 v4.9.0 running Python 3.12"
     },
     "aws:route53/getZone:getZone": {"zoneId": "ZLOOKEDUP"},
+    "gcp:compute/getImage:getImage": {"selfLink": "https://www.googleapis.com/compute/v1/projects/p/global/images/i-1"},
+    "gcp:compute/getZones:getZones": {"names": ["europe-west3-c", "europe-west3-a", "europe-west3-b"]},
 }
 """What each look-up finds."""
 
@@ -60,7 +62,11 @@ class Cloud(pulumi.runtime.Mocks):
             ],
             "pinned": args.inputs.get("value"),
             "passed": True,
+            **_of_google(name),
         }
+        if args.typ == "gcp:compute/instance:Instance":
+            made_up["networkInterfaces"] = args.inputs.pop("networkInterfaces")
+            made_up["networkInterfaces"][0]["accessConfigs"][0]["natIp"] = "192.0.2.2"
         return f"{name}-id", {**made_up, **_answered(args.inputs)}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
@@ -73,6 +79,22 @@ def _answered(inputs: dict[str, Any]) -> dict[str, Any]:
     if not identity:
         return inputs
     return {**inputs, "identity": {**identity, "userAssignedIdentities": {}}}
+
+
+def _of_google(name: str) -> dict[str, Any]:
+    return {
+        "selfLink": f"https://www.googleapis.com/compute/v1/projects/p/{name}",
+        "email": f"{name}@acme-models.iam.gserviceaccount.com",
+        "member": f"serviceAccount:{name}@acme-models.iam.gserviceaccount.com",
+        "address": "192.0.2.1",
+        "instanceId": f"number-of-{name}",
+        "instanceGroup": f"instances-of-{name}",
+        "uptimeCheckId": f"check-of-{name}",
+        "dnsResourceRecords": [{"name": "_proof", "type": "CNAME", "data": "_value"}],
+        "code_bucket": "staging.acme-models.appspot.com",
+        "default_hostname": "acme-models.ey.r.appspot.com",
+        "url": f"https://{name}.example.com",
+    }
 
 
 class Recorder(MockMonitor):
@@ -117,7 +139,7 @@ def _run(recorder: Recorder, target: Target, workload: Workload) -> str:
     urls: list[str] = []
     with _event_loop(), warnings.catch_warnings():
         # The SDK warns of old names of its own when it is imported; we use none of them.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="pulumi_aws")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="pulumi_(aws|gcp)")
         pulumi.runtime.set_mocks(recorder.mocks, project="bentoship", stack="dev-somewhere", monitor=recorder)
         pulumi.runtime.test(lambda: target.provision(workload).apply(urls.append))()
     return urls[0]
@@ -168,7 +190,7 @@ def _readable(value: Any, key: str = "") -> Any:
 
 
 def _readable_text(text: str, key: str) -> Any:
-    if key in {"userData", "customData"}:
+    if key in {"userData", "customData"} or text.startswith("#!"):
         return _without_script(text)
     if key == "BENTOSHIP_BOOT":
         return _without_script(zlib.decompress(base64.b64decode(text)).decode())

@@ -25,7 +25,7 @@ plugins: {providers: [{name: bentoship, path: ./plugin}]}
 PROGRAM = f"""\
 import sys
 sys.path[:0] = [{str(ROOT / "tests")!r}, {str(Path(__file__).parent)!r}]
-import dataclasses
+import dataclasses, pathlib
 import pulumi
 from bentoship import targets
 from golden import CASES
@@ -33,8 +33,8 @@ from golden import CASES
 config = pulumi.Config("bentoship")
 case = CASES[config.require("case")]
 workload = case.workload()
-if config.get("elsewhere"):
-    workload = dataclasses.replace(workload, archives={{}})
+here = {{}} if config.get("elsewhere") else dict.fromkeys(workload.archives, pathlib.Path({str(__file__)!r}))
+workload = dataclasses.replace(workload, archives=here)
 targets.find(case.target).model_validate(case.fields).provision(workload)
 """
 

@@ -9,6 +9,7 @@ from .. import _version
 from .aws import BeanstalkVersion, InstanceRefresh
 from .azure import PublicAddress, RollingUpgrade, SlotSwap
 from .gate import Gate
+from .gcp import AppEngineApplication, AppEngineDefault, AppEngineService, AppEngineVersion, GroupRollout
 from .kinds import Kind, KindProvider
 from .local import Router, Service, Traffic
 from .pin import Pin
@@ -24,6 +25,11 @@ def kinds(tell: Tell) -> dict[str, Kind[Any]]:
         "bentoship:azure:PublicAddress": PublicAddress(tell),
         "bentoship:azure:RollingUpgrade": RollingUpgrade(tell),
         "bentoship:azure:SlotSwap": SlotSwap(tell),
+        "bentoship:gcp:AppEngineApplication": AppEngineApplication(),
+        "bentoship:gcp:AppEngineDefault": AppEngineDefault(),
+        "bentoship:gcp:AppEngineService": AppEngineService(),
+        "bentoship:gcp:AppEngineVersion": AppEngineVersion(tell),
+        "bentoship:gcp:GroupRollout": GroupRollout(tell),
         "bentoship:index:Gate": Gate(),
         "bentoship:index:Pin": Pin(),
         "bentoship:local:Router": Router(),

@@ -227,5 +227,104 @@ class RollingUpgrade(_Ours):
         super().__init__("azure:RollingUpgrade", name, inputs, opts)
 
 
+class AppEngineApplication(_Ours):
+    """The application of a project: made where there is none, used where there is one, never removed."""
+
+    code_bucket: pulumi.Output[str]
+    default_hostname: pulumi.Output[str]
+
+    def __init__(self, name: str, *, project: str, region: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        inputs = {"project": project, "region": region, "code_bucket": None, "default_hostname": None}
+        super().__init__("gcp:AppEngineApplication", name, inputs, opts)
+
+
+class AppEngineDefault(_Ours):
+    """The service `default` of an application: whatever is there, or a page; never removed."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        application: AppEngineApplication,
+        project: str,
+        account: pulumi.Input[str],
+        files: Mapping[str, pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"project": project, "application": application.id, "account": account, "files": dict(files)}
+        super().__init__("gcp:AppEngineDefault", name, inputs, opts)
+
+
+class AppEngineVersion(_Ours):
+    """A version of App Engine that has started, on an address of its own; creating it fails otherwise."""
+
+    url: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        project: str,
+        service: str,
+        version: str,
+        memory_mb: int,
+        timeout: float,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "project": project,
+            "service": service,
+            "version": version,
+            "memory_mb": memory_mb,
+            "timeout": timeout,
+            "url": None,
+        }
+        super().__init__("gcp:AppEngineVersion", name, inputs, opts)
+
+
+class AppEngineService(_Ours):
+    """A service of App Engine, which goes with all its versions."""
+
+    url: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        application: AppEngineApplication,
+        project: str,
+        service: str,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"project": project, "service": service, "application": application.default_hostname, "url": None}
+        super().__init__("gcp:AppEngineService", name, inputs, opts)
+
+
+class GroupRollout(_Ours):
+    """The instance template that every machine of a managed instance group really runs."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        project: str,
+        region: str,
+        group: pulumi.Input[str],
+        template: pulumi.Input[str],
+        size: int,
+        patience: float,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "project": project,
+            "region": region,
+            "group": group,
+            "template": template,
+            "size": size,
+            "patience": patience,
+        }
+        super().__init__("gcp:GroupRollout", name, inputs, opts)
+
+
 def _examples(release: ReleaseRef) -> str:
     return json.dumps([example.model_dump() for example in release.examples], sort_keys=True)

@@ -80,7 +80,8 @@ class Double:
     def diff(self, token: str, old: Properties, new: Properties) -> Difference:
         """Compare the inputs one by one."""
         rules = self._rules(token)
-        before, after = _comparable(old), _comparable(new)
+        before = _comparable(old)
+        after = _comparable(made.filled_in(rules, new, old, None))
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         forced = {*rules.replace, *(["region"] if rules.regional else [])}
         for flag, names in rules.replace_if.items():
@@ -93,7 +94,8 @@ class Double:
         rules, shape = self._rules(token), self._shape(token)
         made_up = {name for name in shape.made_up if name not in inputs}
         kept = {name: value for name, value in (old or {}).items() if name in made_up - rules.renewed}
-        return {**dict.fromkeys(made_up, UNKNOWN), **kept, **_plain_defaults(rules), **inputs}
+        whole = {**dict.fromkeys(made_up, UNKNOWN), **kept, **_plain_defaults(rules), **inputs}
+        return made.filled_in(rules, whole, old or {}, lambda _: UNKNOWN)
 
     def create(self, token: str, name: str, inputs: Properties) -> tuple[str, Properties]:  # noqa: ARG002
         """Make the resource, or refuse to."""
@@ -293,7 +295,8 @@ def _as_begun(rules: Rules, shape: Shape, properties: Properties) -> Properties:
 
 def _changed(shape: Shape, rules: Rules, old: Mapping[str, Any], new: Properties) -> Properties:
     stays = {name: value for name, value in old.items() if name not in shape.inputs or name in shape.computed}
-    return {**stays, **_plain_defaults(rules), **{name: value for name, value in new.items() if name[:2] != "__"}}
+    changed = {**stays, **_plain_defaults(rules), **{name: value for name, value in new.items() if name[:2] != "__"}}
+    return made.filled_in(rules, changed, old, made.Made().fill)
 
 
 def _half(old: Resource, new: Resource) -> Resource:

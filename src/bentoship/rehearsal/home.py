@@ -10,7 +10,7 @@ from ..project import Project
 from . import clock, world
 from .cloud import Cloud
 
-CLOUDS = ("aws",)
+CLOUDS = ("aws", "gcp")
 """The clouds that have a double."""
 _PLUGIN = """#!/bin/sh
 # Written by bentoship: the engine starts this as the provider of the package `{cloud}`.
@@ -23,6 +23,9 @@ _NO_ACCOUNT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "GOOGLE_APPLICATION_CREDENTIALS": os.devnull,
+    "GOOGLE_OAUTH_ACCESS_TOKEN": "rehearsal",
+    "CLOUDSDK_CONFIG": os.devnull,
 }
 """So that nothing that runs in a rehearsal can reach a real account by mistake."""
 

@@ -6,8 +6,9 @@ import random
 import re
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -82,7 +83,34 @@ def outputs(shape: Shape, rules: Rules, inputs: Properties, around: Mapping[str,
     rest = {name: zero(kind) for name, kind in (shape.outputs or {}).items()}
     names = [*rules.defaults, *given, *(["region"] if rules.regional else [])]
     told = {name: value for name, value in inputs.items() if not name.startswith("__")}
-    return str(made["id"]), {**rest, **{name: made[name] for name in names}, **told}
+    properties = {**rest, **{name: made[name] for name in names}, **told}
+    return str(made["id"]), filled_in(rules, properties, {}, made.fill)
+
+
+def filled_in(rules: Rules, properties: Properties, old: Properties, make: Callable[[Any], Any] | None) -> Properties:
+    """The properties with what the cloud fills in inside of them: as it was in `old`, or as `make` makes it."""
+    for path, template in rules.inside.items():
+        properties = _filled(properties, old, path.split("."), partial(make, template) if make else None)
+    return properties
+
+
+def _filled(value: Any, old: Any, steps: list[str], make: Callable[[], Any] | None) -> Any:
+    step, *others = steps
+    name = step.removesuffix("[]")
+    before = old.get(name) if isinstance(old, Mapping) else None
+    if not isinstance(value, Mapping) or (others and name not in value):
+        return value
+    if others and step.endswith("[]"):
+        items, theirs = value[name], before if isinstance(before, list) else []
+        if not isinstance(items, list):
+            return value
+        theirs = [*theirs, *[None] * len(items)]
+        return {**value, name: [_filled(*pair, others, make) for pair in zip(items, theirs, strict=False)]}
+    if others:
+        return {**value, name: _filled(value[name], before, others, make)}
+    if value.get(name) is None and (before is not None or make):
+        return {**value, name: before if before is not None or make is None else make()}
+    return value
 
 
 def _new_name(name: Name, logical: str, seed: bytes) -> str:

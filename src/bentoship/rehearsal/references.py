@@ -14,7 +14,7 @@ def refuse_what_names_nothing(world: World, rules: Rules, inputs: Properties, re
     """Raise Refused when something that `inputs` name does not exist."""
     for reference in rules.references:
         for path, value in _names(reference, inputs):
-            others = world.every(reference.to, region or None)
+            others = [other for kind in reference.kinds for other in world.every(kind, region or None)]
             if not any(_is_named(reference, inputs, value, other) for other in others):
                 sentence = reference.missing.format(value=value)
                 raise refused(rules.calls.service, rules.calls.of(verb), sentence, path, reference.status)
@@ -53,7 +53,7 @@ def _holders(
     for token, rules in every_rules.items():
         for reference in rules.references:
             may_go = not reference.holds or resource.properties.get(reference.unless) is True
-            if reference.to == resource.type and not may_go:
+            if resource.type in reference.kinds and not may_go:
                 yield from ((other, reference) for other in world.every(token) if _needs(reference, other, resource))
 
 

@@ -116,6 +116,13 @@ class Reference:
     separator: str = ""
     """What stands between several names in one property."""
     status: int = 400
+    or_to: tuple[str, ...] = ()
+    """Other types that it may name as well."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Every type that it may name."""
+        return (self.to, *self.or_to)
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,8 @@ class Rules:
     """Templates of the outputs; one may use those before it."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """What the cloud takes for an input that isn't told."""
+    inside: Mapping[str, Any] = field(default_factory=dict)
+    """Templates of what the cloud fills in inside of an input, by path: `networkInterfaces[].accessConfigs[].natIp`."""
     renewed: frozenset[str] = frozenset()
     """Outputs that an update in place changes as well."""
     name: Name | None = None

@@ -1,0 +1,95 @@
+"""Virtual machines on Compute Engine: the sealed release under systemd, no container, nothing installed at boot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field, model_validator
+
+from ...deployment import Scale, Workload
+from ...errors import InvalidConfiguration
+from ._fields import GcpTarget
+
+if TYPE_CHECKING:
+    import pulumi
+
+
+class ComputeEngine(GcpTarget):
+    """One virtual machine with a fixed address, or, from two replicas on, a group of them behind a load balancer.
+
+    One machine: the new release gets a machine of its own, passes the gate there, then the address points to it and
+    the old machine goes. Requests that are under way when the address moves are cut off.
+
+    A group over the zones of the region: new machines come beside the old ones, and an old one goes when a new one
+    is well. Compute Engine has no way back of its own: when the new ones don't become well, the old ones serve on,
+    `up` fails with what the group says, and gives the group its old template again. The gate runs after the rollout,
+    so what a health check can't see, such as wrong answers, gets traffic for a moment before `up` goes back.
+    `max_replicas` counts from two replicas on, or with `domain`.
+
+    Machines are reached through Identity-Aware Proxy and OS Login, never by a key of the project. Those of a group
+    have no external address; Cloud NAT is their way out.
+    """
+
+    domain: str | None = Field(
+        default=None,
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$",
+        description="name to serve HTTPS under, such as `salary.example.com`; its certificate, its DNS records and a "
+        "load balancer, which alone can use such a certificate, are made",
+    )
+    http: bool = Field(default=False, description="`true` asks for plain HTTP, which is what there is without `domain`")
+    dns_zone: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$",
+        description="with `domain`: name of its zone in Cloud DNS, in the same project, such as `example-com`",
+    )
+    machine_type: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$",
+        description="x86-64 machine type; by default the cheapest of a short list with `scale`'s cpu and memory",
+    )
+    disk_gb: int = Field(default=16, ge=10, le=65536, description="size of the boot disk, in GB")
+    network: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$",
+        description="VPC network to run in; by default a small one of its own, so that destroying removes it",
+    )
+    subnetwork: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$",
+        description="with `network`: subnetwork in `region`, with Private Google Access; a group needs a way out too, "
+        "such as Cloud NAT, when the service calls anything but Google",
+    )
+    image_generation: int = Field(
+        default=1,
+        ge=1,
+        description="the newest image of the operating system is looked up once and kept; raise this number to take "
+        "the one that is newest now",
+    )
+
+    @model_validator(mode="after")
+    def _either_tls_or_asked_for_http(self) -> Self:
+        if (self.domain is None) is not self.http:
+            raise ValueError("needs either `domain`, for HTTPS, or `http: true`, for plain HTTP, and not both")
+        if (self.domain is None) is not (self.dns_zone is None):
+            raise ValueError("`domain` and `dns_zone` are given together, or neither")
+        if (self.network is None) is not (self.subnetwork is None):
+            raise ValueError("`network` and `subnetwork` are given together, or neither")
+        return self
+
+    def is_balanced(self, scale: Scale) -> bool:
+        """Whether a load balancer stands in front: from two replicas on, and where there is a certificate to use."""
+        return scale.min_replicas > 1 or self.domain is not None
+
+    def provision(self, workload: Workload) -> pulumi.Output[str]:
+        """One machine, or a group of them; the URL that answers."""
+        if len(workload.serving) != 1:
+            raise InvalidConfiguration(
+                "traffic", "gcp/compute_engine gives all traffic to one release", "use 100 percent"
+            )
+        if self.is_balanced(workload.scale):
+            from ._group import provision as provision_group  # noqa: PLC0415 - loads the SDK
+
+            return provision_group(self, workload)
+        from ._machine import provision as provision_machine  # noqa: PLC0415 - loads the SDK
+
+        return provision_machine(self, workload)
