@@ -67,6 +67,20 @@ PROVED: dict[str, dict[str, str]] = {
         "machine": "not yet",
         "cloud": "not yet",
     },
+    "gcp/app_engine": {
+        "declared": "yes: `tests/golden/gcp/`",
+        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
+        "served": "not yet",
+        "machine": "-",
+        "cloud": "not yet",
+    },
+    "gcp/compute_engine": {
+        "declared": "yes: `tests/golden/gcp/`",
+        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
+        "served": "not yet",
+        "machine": "not yet",
+        "cloud": "not yet",
+    },
 }
 """What has been run. Nothing is written here that a test doesn't run."""
 
