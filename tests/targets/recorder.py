@@ -62,7 +62,7 @@ class Cloud(pulumi.runtime.Mocks):
             ],
             "pinned": args.inputs.get("value"),
             "passed": True,
-            **_of_google(name),
+            **(_of_google(name) if "gcp:" in args.typ else {}),
         }
         if args.typ == "gcp:compute/instance:Instance":
             made_up["networkInterfaces"] = args.inputs.pop("networkInterfaces")
