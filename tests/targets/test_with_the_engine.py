@@ -53,7 +53,9 @@ def stack(tmp_path):
     return Stack("dev-cloud", folder, engine, around)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name.partition("/")[0] in home.CLOUDS])
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if name.partition("/")[0] in {cloud.partition("-")[0] for cloud in home.CLOUDS}]
+)
 def test_the_engine_and_the_cloud_take_every_input(stack, name):
     stack.create()
     planned = stack.preview({"case": name})

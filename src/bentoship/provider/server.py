@@ -19,6 +19,8 @@ from ..errors import BentoshipError, Problem
 from .properties import from_struct, has_unknown, to_struct
 
 Properties = Mapping[str, Any]
+INPUTS = "__inputs"
+"""Where `read` puts the inputs as they are now, when they have another form than the outputs of the same names."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Provider(Protocol):
         """Make the resource; its id and its outputs."""
 
     def read(self, token: str, identity: str, inputs: Properties, outputs: Properties) -> Properties | None:
-        """The outputs as they are now; None when the resource is gone."""
+        """The outputs as they are now, with INPUTS where those look otherwise; None when the resource is gone."""
 
     def update(self, token: str, identity: str, old: Properties, new: Properties) -> Properties:
         """Change the resource in place; its outputs."""
@@ -146,7 +148,9 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         now = _answer(context, lambda: self._provider.read(request.type, request.id, inputs, outputs))
         if now is None:
             return provider_pb2.ReadResponse()
-        drifted = {key: now.get(key, value) for key, value in inputs.items()}
+        told = now.get(INPUTS, now)
+        now = {key: value for key, value in now.items() if key != INPUTS}
+        drifted = {key: told.get(key, value) for key, value in inputs.items()}
         return provider_pb2.ReadResponse(id=request.id, properties=to_struct(now), inputs=to_struct(drifted))
 
     def Update(self, request: Any, context: Any) -> Any:

@@ -55,9 +55,13 @@ class Cloud:
     regions: Sequence[str]
     region_variables: Sequence[str]
     """Environment variables that name the region, where the provider's configuration doesn't."""
+    region_setting: str = "region"
+    """What the provider's configuration calls the region."""
     settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """What else the provider must be told, such as a project, and the environment variables that may tell it."""
     labels: Labels = Labels()
+    answered: Callable[[str, Properties], Properties] = lambda _type, properties: properties
+    """A resource's properties as the provider answers with them, where that is another form than it takes."""
 
     def behaviour(self, token: str) -> Behaviour:
         """What a resource of this type does."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import BentoshipError, InvalidConfiguration, Problem
 from ..provider.properties import UNKNOWN
-from ..provider.server import Difference, HalfDone, Properties, Proposal
+from ..provider.server import INPUTS, Difference, HalfDone, Properties, Proposal
 from . import faults, made, references
 from .clock import Clock
 from .cloud import Cloud
@@ -40,10 +40,12 @@ class Double:
     def configure(self, variables: Properties) -> None:
         """Take what the provider is told; InvalidConfiguration for a region that no cloud has, and what is missing."""
         told = {name: _decoded(value) for name, value in variables.items()}
-        self._region = _setting(told, "region", self._cloud.region_variables)
+        self._region = _setting(told, self._cloud.region_setting, self._cloud.region_variables)
         if self._region not in self._cloud.regions:
             fault = f"{self._region!r} is no region of {self.package}" if self._region else "is missing"
-            raise InvalidConfiguration(f"{self.package}:region", fault, f"such as {self._cloud.regions[0]}")
+            raise InvalidConfiguration(
+                f"{self.package}:{self._cloud.region_setting}", fault, f"such as {self._cloud.regions[0]}"
+            )
         self._settings = {name: _setting(told, name, others) for name, others in self._cloud.settings.items()}
         for name in [name for name, value in self._settings.items() if not value]:
             raise InvalidConfiguration(f"{self.package}:{name}", "is missing")
@@ -95,7 +97,7 @@ class Double:
         made_up = {name for name in shape.made_up if name not in inputs}
         kept = {name: value for name, value in (old or {}).items() if name in made_up - rules.renewed}
         whole = {**dict.fromkeys(made_up, UNKNOWN), **kept, **_plain_defaults(rules), **inputs}
-        return made.filled_in(rules, whole, old or {}, lambda _: UNKNOWN)
+        return self._cloud.answered(token, made.filled_in(rules, whole, old or {}, lambda _: UNKNOWN))
 
     def create(self, token: str, name: str, inputs: Properties) -> tuple[str, Properties]:  # noqa: ARG002
         """Make the resource, or refuse to."""
@@ -109,7 +111,7 @@ class Double:
         made_now = replace(whole, properties={**whole.properties, **more}, finished=True)
         self._world.put(made_now)
         self._meet(token, "create", "after")
-        return made_now.id, made_now.properties
+        return made_now.id, self._cloud.answered(token, made_now.properties)
 
     def read(self, token: str, identity: str, inputs: Properties, outputs: Properties) -> Properties | None:
         """The resource as it is in the world."""
@@ -118,7 +120,9 @@ class Double:
         if found is None:
             return None
         seen = self._cloud.behaviour(token).read(self._world, found)
-        return {**{name: None for name in inputs if not name.startswith("__")}, **found.properties, **seen}
+        now = {**{name: None for name in inputs if not name.startswith("__")}, **found.properties, **seen}
+        answer = self._cloud.answered(token, now)
+        return answer if answer == now else {**answer, INPUTS: now}
 
     def update(self, token: str, identity: str, old: Properties, new: Properties) -> Properties:
         """Change the resource in place, or refuse to."""
@@ -136,7 +140,7 @@ class Double:
         changed = replace(after, properties={**after.properties, **more})
         self._world.put(changed)
         self._meet(token, "update", "after")
-        return changed.properties
+        return self._cloud.answered(token, changed.properties)
 
     def delete(self, token: str, identity: str, outputs: Properties) -> None:
         """Remove the resource, unless something else still needs it."""
@@ -203,7 +207,7 @@ class Double:
         try:
             yield
         except BentoshipError as error:
-            raise HalfDone(half.id, half.properties, error) from error
+            raise HalfDone(half.id, self._cloud.answered(half.type, half.properties), error) from error
 
     def _take_time(self, token: str, verb: str) -> None:
         """Take as long as the cloud does; half of that time before what goes wrong half-way."""

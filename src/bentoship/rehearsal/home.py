@@ -10,8 +10,8 @@ from ..project import Project
 from . import clock, world
 from .cloud import Cloud
 
-CLOUDS = ("aws", "gcp")
-"""The clouds that have a double."""
+CLOUDS = ("aws", "azure-native", "gcp")
+"""The clouds that have a double, as Pulumi calls their packages."""
 _PLUGIN = """#!/bin/sh
 # Written by bentoship: the engine starts this as the provider of the package `{cloud}`.
 exec "${{BENTOSHIP_PYTHON:-python3}}" -m bentoship.rehearsal {cloud} "$@"
@@ -26,6 +26,10 @@ _NO_ACCOUNT = {
     "GOOGLE_APPLICATION_CREDENTIALS": os.devnull,
     "GOOGLE_OAUTH_ACCESS_TOKEN": "rehearsal",
     "CLOUDSDK_CONFIG": os.devnull,
+    "ARM_CLIENT_ID": "rehearsal",
+    "ARM_CLIENT_SECRET": "rehearsal",
+    "ARM_TENANT_ID": "rehearsal",
+    "AZURE_CONFIG_DIR": os.devnull,
 }
 """So that nothing that runs in a rehearsal can reach a real account by mistake."""
 
@@ -62,7 +66,7 @@ def load(name: str) -> Cloud:
     """The double's cloud; KeyError when there is none."""
     if name not in CLOUDS:
         raise KeyError(name)
-    found: Cloud = import_module(f".{name}", __package__).CLOUD
+    found: Cloud = import_module(f".{name.removesuffix('-native')}", __package__).CLOUD
     return found
 
 

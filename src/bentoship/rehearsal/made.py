@@ -18,8 +18,6 @@ from .schema import Shape, zero
 
 AUTOMATIC = "__defaults"
 """The engine's state says by this which inputs the provider made up (pulumi-terraform-bridge, pkg/tfbridge)."""
-SUFFIX = 7
-"""Random digits at the end of a made-up name, and a hyphen before them: what the real provider does."""
 _RANDOM = re.compile(r"(hex|digits|letters)(\d+)")
 _ALPHABETS = {"hex": "0123456789abcdef", "digits": string.digits, "letters": string.ascii_lowercase + string.digits}
 _WHOLE = re.compile(r"\{(\w+)\}")
@@ -118,5 +116,5 @@ def _new_name(name: Name, logical: str, seed: bytes) -> str:
     if not name.suffix:
         return base
     digits = random.Random(seed or None)  # noqa: S311 - the engine's own seed, so that a step can be repeated
-    suffix = "".join(digits.choice(_ALPHABETS["hex"]) for _ in range(SUFFIX))
-    return f"{base[: name.automatic - SUFFIX - 1]}-{suffix}"
+    suffix = name.joint + "".join(digits.choice(_ALPHABETS["hex"]) for _ in range(name.digits))
+    return base[: name.automatic - len(suffix)] + suffix

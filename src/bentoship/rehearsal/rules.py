@@ -83,6 +83,10 @@ class Name:
     lower: bool = False
     suffix: bool = True
     """Whether a made-up name ends with random digits."""
+    digits: int = 7
+    """How many; seven, after a hyphen, is what pulumi-terraform-bridge does."""
+    joint: str = "-"
+    """What stands before them."""
 
     def problems(self, path: str, value: str) -> Iterator[Problem]:
         """What is wrong with a name."""
