@@ -66,7 +66,7 @@ def load(name: str) -> Cloud:
     """The double's cloud; KeyError when there is none."""
     if name not in CLOUDS:
         raise KeyError(name)
-    found: Cloud = import_module(f".{name.removesuffix('-native')}", __package__).CLOUD
+    found: Cloud = import_module(f".{name.replace('-', '_')}", __package__).CLOUD
     return found
 
 
