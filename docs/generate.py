@@ -54,7 +54,7 @@ PROVED: dict[str, dict[str, str]] = {
     },
     "azure/web_app": {
         "declared": "yes: `tests/golden/azure/`",
-        "engine": "not yet",
+        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
         "served": "its start command: `tests/boot/test_boot_web_app.py`; its swap, over a fake of the API: "
         "`tests/provider/test_azure_kinds.py`",
         "machine": "-",
@@ -62,7 +62,7 @@ PROVED: dict[str, dict[str, str]] = {
     },
     "azure/virtual_machine": {
         "declared": "yes: `tests/golden/azure/`",
-        "engine": "not yet",
+        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
         "served": "not yet",
         "machine": "not yet",
         "cloud": "not yet",

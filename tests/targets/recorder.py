@@ -74,11 +74,13 @@ class Cloud(pulumi.runtime.Mocks):
 
 
 def _answered(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs as a cloud gives them back: Azure takes identities as a list, and answers with a table."""
-    identity = inputs.get("identity")
-    if not identity:
-        return inputs
-    return {**inputs, "identity": {**identity, "userAssignedIdentities": {}}}
+    """The inputs as a cloud gives them back: Azure answers with more than it takes."""
+    identity, names = inputs.get("identity"), inputs.get("dnsSettings")
+    if identity:
+        return {**inputs, "identity": {**identity, "userAssignedIdentities": {}}}
+    if names:
+        return {**inputs, "dnsSettings": {**names, "fqdn": f"{names['domainNameLabel']}.cloudapp.azure.com"}}
+    return inputs
 
 
 def _of_google(name: str) -> dict[str, Any]:

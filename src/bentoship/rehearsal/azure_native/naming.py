@@ -59,7 +59,7 @@ def in_group(service: Service, operations: str, kind: str, name: Name, **more: A
     found = Rules(
         calls(service, operations),
         identity=path(kind, name.property),
-        outputs={"name": f"{{{name.property}}}", "type": kind, "provisioningState": "Succeeded"},
+        outputs={"name": f"{{{name.property}}}", "type": kind},
         defaults={"location": "{region}"},
         name=name,
         replace=frozenset({"resourceGroupName", name.property, "location"}),

@@ -86,6 +86,7 @@ RULES = {
         f"{_TYPE}/publicIPAddresses",
         named(80, "publicIpAddressName"),
         outputs={"ipAddress": "203.0.113.{octet}"},
+        inside={"dnsSettings.fqdn": "{dnsSettings[domainNameLabel]}.{location}.cloudapp.azure.com"},
         defaults={"idleTimeoutInMinutes": 4, "publicIPAddressVersion": "IPv4"},
         replace=frozenset({"sku", "zones", "publicIPAddressVersion"}),
         ranges={"idleTimeoutInMinutes": (4, 30)},

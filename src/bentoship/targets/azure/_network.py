@@ -13,14 +13,17 @@ from ._shared import Place
 SUBNET = "machines"
 
 
-def public_address(place: Place, what: str = "", zones: tuple[str, ...] = ()) -> azure.network.PublicIPAddress:
-    """A fixed public address."""
+def public_address(
+    place: Place, what: str = "", zones: tuple[str, ...] = (), label: str | None = None
+) -> azure.network.PublicIPAddress:
+    """A fixed public address; with a label, also a name in Azure's own DNS."""
     return azure.network.PublicIPAddress(
         f"{place.name}-{what}" if what else place.name,
         public_ip_allocation_method="Static",
         public_ip_address_version="IPv4",
         sku=azure.network.PublicIPAddressSkuArgs(name="Standard"),
         zones=list(zones) or None,
+        dns_settings=azure.network.PublicIPAddressDnsSettingsArgs(domain_name_label=label) if label else None,
         **place.here,
         opts=place.options(),
     )

@@ -11,7 +11,7 @@ from ...deployment import ReleaseRef, Workload
 from ...provider.resources import Gate, RollingUpgrade
 from ._hosts import BOOT_SECONDS, PORT, USER, console, custom_data, image, nobody_logs_in, size, trusted_launch
 from ._network import nat_gateway, public_address, subnet
-from ._shared import Place, Releases, keep_releases, open_place
+from ._shared import Place, Releases, account_name, keep_releases, open_place
 from ._watch import Metric, alert, dashboard, scale_by_cpu
 from .virtual_machine import VirtualMachine
 
@@ -25,7 +25,7 @@ def provision(target: VirtualMachine, workload: Workload) -> pulumi.Output[str]:
     place = open_place("VirtualMachine", target, workload)
     (release,) = workload.serving
     releases = keep_releases(place, workload, zonal=bool(target.zones))
-    address = public_address(place, zones=target.zones)
+    address = public_address(place, zones=target.zones, label=_label(place))
     balancer, inside = _balancer(place, address)
     way_out = nat_gateway(place)
     machines = subnet(place, way_out)
@@ -40,12 +40,17 @@ def provision(target: VirtualMachine, workload: Workload) -> pulumi.Output[str]:
         timeout=patience * (1 + workload.scale.max_replicas),
         opts=place.ours(),
     )
-    url = pulumi.Output.concat("http://", address.ip_address)
+    url = address.dns_settings.apply(lambda known: f"http://{known.fqdn}")
     gate = Gate(
         f"{place.name}-gate-{revision}", release, revision, url, patience, opts=place.ours(depends_on=[upgrade])
     )
     _monitor(place, target, balancer, scale_set, release)
     return pulumi.Output.all(url, gate.passed).apply(lambda known: str(known[0]))
+
+
+def _label(place: Place) -> str:
+    """A label that nobody else in the region has ("Public IP addresses", DNS name label)."""
+    return f"{place.name}-{account_name(place.subscription, place.name)[-6:]}"
 
 
 def _balancer(place: Place, address: azure.network.PublicIPAddress) -> tuple[azure.network.LoadBalancer, Inside]:

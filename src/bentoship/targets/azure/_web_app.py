@@ -49,7 +49,7 @@ def provision(target: WebApp, workload: Workload) -> pulumi.Output[str]:
     log(place, "logs", app.id, logs.id, LOGS)
     log(place, f"{SLOT}-logs", slot.id, logs.id, LOGS)
     _monitor(place, target, plan, app, release)
-    front, back = (pulumi.Output.concat("https://", each.default_host_name) for each in (app, slot))
+    front, back = (each.default_host_name.apply(_url) for each in (app, slot))
     revision = workload.revision(release)
     patience = workload.ready_timeout + START_SECONDS
     swap = SlotSwap(
@@ -74,6 +74,11 @@ def provision(target: WebApp, workload: Workload) -> pulumi.Output[str]:
         opts=place.ours(depends_on=[swap]),
     )
     return pulumi.Output.all(front, gate.passed).apply(lambda known: str(known[0]))
+
+
+def _url(host: str) -> str:
+    """App Service has a certificate for each of its hosts; those of a rehearsal are addresses of this machine."""
+    return f"http://{host}" if host.startswith("127.0.0.1:") else f"https://{host}"
 
 
 def _newest(workload: Workload) -> tuple[ReleaseRef, int]:
