@@ -23,6 +23,7 @@ REAL = (
     "host/test_router.py",
     "host/test_supervisor.py",
     "provider/test_aws_kinds.py",
+    "provider/test_gcp_kinds.py",
     "provider/test_azure_kinds.py",
     "release/test_build.py",
     "release/test_lock.py",
@@ -31,6 +32,8 @@ REAL = (
     "serving/test_serving.py",
     "targets/aws/test_ec2.py",
     "targets/aws/test_elastic_beanstalk.py",
+    "targets/gcp/test_app_engine.py",
+    "targets/gcp/test_compute_engine.py",
 )
 """Modules whose tests all start real releases, engines, supervisors or servers: each quick, together minutes."""
 
