@@ -7,7 +7,7 @@ ENVIRONMENT ?= dev
 SYNC := --quiet --frozen --compile-bytecode --python $(BIN)/python
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: up setup setup-tests engine model test check check-style format bench docs golden clean
+.PHONY: up setup setup-tests engine model test test-matrix check check-style format bench docs golden clean
 
 up: engine model ## from a fresh clone to a model that answers over HTTP
 	@$(BIN)/bentoship up $(ENVIRONMENT)
@@ -39,6 +39,9 @@ models/salary.joblib: $(VENV)/installed models/train.py models/hiring.csv
 
 test: setup-tests engine model ## every test; says what was skipped and why
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-matrix: setup-tests engine ## every type of resource and every fault, and every play of a rehearsal; about an hour
+	@BENTOSHIP_MATRIX=whole $(BIN)/python -m pytest -n 2 -rP tests/rehearsal/test_matrix.py tests/rehearsal/test_play.py
 
 check: check-style ## what to run before a commit: style, types, imports, quick tests; under a minute
 	@$(BIN)/python -m pytest -q -m "not slow" -n 2

@@ -13,6 +13,7 @@ from .deployment import Configuration, Deployment, Workload, workload_name
 from .errors import BentoshipError
 from .ledger import Intent
 from .project import Project
+from .targets.local import Local
 
 
 def run() -> None:
@@ -44,6 +45,9 @@ def _provision(project: Project, deployment: Deployment, intent: Intent) -> None
     ledger, live = intent.ledger, intent.ledger.live
     if live is None:
         raise pulumi.RunError(f"{deployment.stack}: there is no release; `bentoship up {deployment.environment}`")
+    target = deployment.target
+    if project.rehearses and isinstance(target, Local):
+        target = target.model_copy(update={"port": 0})  # the one that is asked for belongs to the real deployment
     workload = Workload(
         name=workload_name(live.bento, deployment.stack),
         releases=ledger.releases,
@@ -54,7 +58,7 @@ def _provision(project: Project, deployment: Deployment, intent: Intent) -> None
         variables=deployment.variables,
         ready_timeout=deployment.ready_timeout,
     )
-    url = deployment.target.provision(workload)
+    url = target.provision(workload)
     pulumi.export("url", url)
     # Known only once the pointer has moved: an update that fails leaves the old values in the outputs.
     pulumi.export("release", url.apply(lambda _: live.id))

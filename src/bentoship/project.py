@@ -14,6 +14,8 @@ import platformdirs
 from .errors import InvalidConfiguration
 
 BENTOFILE = "bentofile.yaml"
+REHEARSE = "BENTOSHIP_REHEARSE"
+"""Environment variable: 1 has every command act on doubles of the clouds."""
 _PASSPHRASE_VARIABLES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
@@ -27,14 +29,19 @@ class Project:
     """A folder with a bentofile.yaml, and what bentoship keeps in it."""
 
     root: Path
+    rehearses: bool = False
+    """Whether the clouds are doubles on this machine; what is kept of those lies apart."""
 
     @classmethod
-    def find(cls, start: Path | None = None) -> Project:
-        """The project that `start` (default: the current folder) lies in; InvalidConfiguration when it is in none."""
+    def find(cls, start: Path | None = None, *, rehearse: bool = False) -> Project:
+        """The project that `start` (default: the current folder) lies in; InvalidConfiguration when it is in none.
+
+        It rehearses when asked to, or when BENTOSHIP_REHEARSE is set to 1.
+        """
         start = (start or Path.cwd()).absolute()
         for folder in (start, *start.parents):
             if (folder / BENTOFILE).is_file():
-                return cls(folder)
+                return cls(folder, rehearse or os.environ.get(REHEARSE) == "1")
         raise InvalidConfiguration(
             str(start),
             f"there is no {BENTOFILE} here or in any folder above",
@@ -52,6 +59,11 @@ class Project:
         return self.root / "infra"
 
     @property
+    def engine_folder(self) -> Path:
+        """Where the engine finds the Pulumi project, and keeps the settings of stacks."""
+        return self.home / "infra" if self.rehearses else self.infra
+
+    @property
     def own_targets(self) -> Path:
         """The folder of the project's own targets; it need not be there."""
         return self.infra / "targets"
@@ -59,6 +71,10 @@ class Project:
     @property
     def home(self) -> Path:
         """What this machine keeps: sealed releases, the local state, what runs here. Never committed."""
+        return self._kept / "rehearsal" if self.rehearses else self._kept
+
+    @property
+    def _kept(self) -> Path:
         return self.root / ".bentoship"
 
     def local(self, stack: str) -> Path:
@@ -79,7 +95,14 @@ class Project:
 
     def archive(self, release_id: str) -> Path:
         """Where the sealed zip of a release lies, if it is on this machine."""
-        return self.home / "releases" / f"{release_id}.zip"
+        name = f"{release_id}.zip"
+        made_up = self.variants / name
+        return made_up if self.rehearses and made_up.exists() else self._kept / "releases" / name
+
+    @property
+    def variants(self) -> Path:
+        """Where a rehearsal keeps the releases that it makes up."""
+        return self.home / "releases"
 
     def engine_environment(self) -> dict[str, str]:
         """The environment variables with which the engine finds our passphrase, unless the user has set one.

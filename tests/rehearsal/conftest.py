@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 from rehearsed import Rehearsed, double
+from stage import Stage
+
+from bentoship import patience
 
 
 @pytest.fixture
@@ -17,3 +20,13 @@ def rehearsed(tmp_path, command_line):
     made = Rehearsed(tmp_path, command_line)
     made.stack.create()
     return made
+
+
+@pytest.fixture
+def stage(tmp_path, command_line, monkeypatch):
+    """A project on the doubles that runs what it deploys."""
+    pytest.importorskip("pulumi_aws", reason="pulumi-aws, which the targets use, isn't installed")
+    monkeypatch.setenv(patience.LEAST, "40")
+    made = Stage(tmp_path / "project")
+    yield made
+    made.close()

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from ..project import Project
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+REHEARSES = "bentoship.rehearses"
 
 
 def _project() -> Project:
     from ..project import Project  # noqa: PLC0415
 
-    folder: Path | None = click.get_current_context().find_root().params["folder"]
-    return Project.find(folder)
+    context = click.get_current_context()
+    folder: Path | None = context.find_root().params["folder"]
+    return Project.find(folder, rehearse=bool(context.meta.get(REHEARSES)))
 
 
 def _json_option(command: Command) -> Command:
@@ -262,6 +264,35 @@ def destroy(environment: str, only: str | None, yes: bool, as_json: bool) -> int
 
 
 @bentoship.command()
+@ENVIRONMENT
+@_only_option
+@click.option("--fault", "faults", metavar="FAULT", multiple=True, help="What goes wrong: 'iam.Role.create = quota'.")
+@_json_option
+def rehearse(environment: str, only: str | None, faults: tuple[str, ...], as_json: bool) -> int:  # noqa: FBT001
+    """Play the life of an environment on doubles of the clouds, while requests flow."""
+    from ..operations import rehearse as operation  # noqa: PLC0415
+
+    with printer.Progress() as progress:
+        played = operation.rehearse(
+            _project(),
+            environment,
+            only=only,
+            faults=faults,
+            tell=progress.tell,
+            watch=progress.watch_notes,
+            played=lambda name, step: progress.tell(printer.played_line(name, step)),
+        )
+    if as_json:
+        printer.data({"environment": environment, "deployments": _rows(played, _played)})
+    else:
+        for each in played.values():
+            if not isinstance(each, BentoshipError):
+                click.echo(printer.verdict_line(each))
+    failed = _complain(played)
+    return int(failed or any(not isinstance(each, BentoshipError) and not each.passed for each in played.values()))
+
+
+@bentoship.command()
 @_json_option
 def doctor(as_json: bool) -> int:  # noqa: FBT001
     """Tell what is here, what is missing and how to get it."""
@@ -352,6 +383,10 @@ def _deployed(deployed: Any) -> dict[str, Any]:
     return {name: getattr(deployed, name) for name in names}
 
 
+def _played(played: Any) -> dict[str, Any]:
+    return {**vars(played), "passed": played.passed}
+
+
 def _destroyed(destroyed: Any) -> dict[str, Any]:
     return {**vars(destroyed), "removed": [_step(step) for step in destroyed.removed]}
 
@@ -418,3 +453,19 @@ def _ask_for_the_name(environment: str, stacks: list[str]) -> None:
         raise BentoshipError(f"destroy {environment}", "there is nobody to ask", "add --yes if you mean it")
     if click.prompt("Type the environment's name to go on", err=True) != environment:
         raise BentoshipError(f"destroy {environment}", "the name was not typed; nothing was removed")
+
+
+def _rehearse(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's own form
+    context.meta[REHEARSES] = value
+
+
+def _take_rehearse() -> None:
+    """Every verb about an environment can act on doubles of the clouds."""
+    words = "Act on doubles of the clouds, on this machine."
+    for command in bentoship.commands.values():
+        if any(parameter.name == "environment" for parameter in command.params):
+            option = click.Option(["--rehearse"], is_flag=True, expose_value=False, callback=_rehearse, help=words)
+            command.params.append(option)
+
+
+_take_rehearse()

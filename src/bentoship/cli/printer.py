@@ -84,6 +84,11 @@ class Progress:
         _, begin = self._running.pop((name, step.urn), ("", time.monotonic()))
         self.tell(f"{name}: {step_line(step)}  {time.monotonic() - begin:.1f} s")
 
+    def watch_notes(self, name: str, event: Event) -> None:
+        """Take what the engine says, and pass on no more than what resources say of themselves."""
+        if event.note:
+            self.tell(f"{name}: {event.note}")
+
     def _heartbeat(self) -> None:
         while not self._ended.wait(1):
             if time.monotonic() - self._last < HEARTBEAT:
@@ -91,6 +96,26 @@ class Progress:
             for (name, _), (line, begin) in list(self._running.items()):
                 self.tell(f"{name}: still at {line}  {time.monotonic() - begin:.0f} s")
             self._last = time.monotonic()
+
+
+def played_line(name: str, step: Any) -> str:
+    """One step of a rehearsal: its verdict, how long it took, what became of the requests, what was seen."""
+    mark, colour = {"passed": ("✓", "green"), "failed": ("✗", "red")}.get(step.verdict, ("·", "yellow"))
+    tally = step.requests
+    flow = f"  {tally.sent} requests, {tally.lost} lost{_lost(tally.why)}" if tally.sent else ""
+    return f"{name}: {click.style(mark, fg=colour)} {step.name}  {step.seconds:.1f} s{flow}\n    {step.detail}"
+
+
+def verdict_line(played: Any) -> str:
+    """What a rehearsal came to for one deployment."""
+    passed = sum(step.verdict == "passed" for step in played.steps)
+    sent = sum(step.requests.sent for step in played.steps)
+    lost = sum(step.requests.lost for step in played.steps)
+    return f"{played.stack}: {passed} of {len(played.steps)} steps passed; {sent} requests, {lost} lost"
+
+
+def _lost(why: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{count} {reason}' for reason, count in why.items())})" if why else ""
 
 
 def short(release: str | None) -> str:

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ import psutil
 
 from . import launch, ports
 from .logs import stamp
+from .state import Wanted
 
 OWNER = "BENTOSHIP_SUPERVISOR"
 """Environment variable of every child: the directory of the supervisor that started it."""
@@ -57,22 +58,21 @@ BYTECODE = "bytecode"
 """Folder of a supervisor for the bytecode of what it runs."""
 
 
-async def start(
-    directory: Path, variables: Mapping[str, str], owner: Path, scratch: Path, print_line: Callable[[str], None]
-) -> Child:
-    """Start the release unpacked in `directory` on a free private port; `print_line` gets each line of its output.
+async def start(wanted: Wanted, owner: Path, scratch: Path, print_line: Callable[[str], None]) -> Child:
+    """Start what is `wanted` on a private port; `print_line` gets each line of its output.
 
     `owner` is the directory of the supervisor, below whose `scratch` the process may write. Raises OSError when
     the folder or the shell isn't there.
     """
-    port = ports.free_port()
+    directory = Path(wanted.directory)
+    port = wanted.port or ports.free_port()
     own = _folder_below(scratch)
     kept = {"PYTHONPYCACHEPREFIX": str(owner / BYTECODE)}  # a release that is started again need not compile again
-    environment = {**kept, **launch.environment(port, own, variables), OWNER: str(owner)}
+    environment = {**kept, **launch.environment(port, own, wanted.variables), OWNER: str(owner)}
     reader, writer = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            *launch.command(directory),
+            *(wanted.command or launch.command(directory)),
             cwd=directory,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,

@@ -130,8 +130,7 @@ class Replica:
     async def _spawn(self) -> Child:
         try:
             self._child = await child.start(
-                Path(self.wanted.directory),
-                self.wanted.variables,
+                self.wanted,
                 self._directory,
                 self._directory / "run",
                 lambda line: self._print_line(short(self.id), line),

@@ -114,12 +114,16 @@ class Router:
 
     Requests that find no ready backend wait for one, `patience` seconds at most and `waiting_requests` of them,
     then are answered 503. A request is sent twice only when nothing of it had arrived, or when its method makes
-    that harmless; else the end of its backend is answered 502.
+    that harmless; else the end of its backend is answered 502. Without `second_try`, as with the clouds' own load
+    balancers, a backend that can't be connected to is answered 502 as well.
     """
 
-    def __init__(self, patience: float = 30, waiting_requests: int = 1000, drain: float = 30) -> None:
+    def __init__(
+        self, patience: float = 30, waiting_requests: int = 1000, drain: float = 30, *, second_try: bool = True
+    ) -> None:
         self.patience = patience
         self.waiting_requests = waiting_requests
+        self._second_try = second_try
         self._drain = drain
         self._backends: dict[str, Backend] = {}
         self._traffic: dict[str, int] = {}
@@ -196,6 +200,8 @@ class Router:
                     return await self._forward(request, url, body)
                 except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                     # Nothing was sent: the process has just died, or stopped listening. Its keeper will see it too.
+                    if not self._second_try:
+                        return _refusal(502, "the release can't be connected to")
                     await asyncio.sleep(_RETRY_PAUSE)
                 except aiohttp.ClientError as error:
                     return _refusal(502, f"the release ended before it had answered ({type(error).__name__})")

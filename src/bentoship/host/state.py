@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,15 @@ class Wanted:
     directory: str
     variables: Mapping[str, str] = field(default_factory=dict)
     ready_timeout: float = 120
+    command: Sequence[str] = ()
+    """What starts it; empty for the release's own run.sh."""
+    port: int = 0
+    """The private port that it is told to listen on; 0 chooses a free one at each start."""
 
     def runs_like(self, other: Wanted) -> bool:
         """Whether a process started for `other` would be the same one."""
-        return (self.directory, self.variables) == (other.directory, other.variables)
+        ours, theirs = ((each.directory, each.variables, list(each.command), each.port) for each in (self, other))
+        return ours == theirs
 
     def moved(self, before: Path, now: Path) -> Wanted:
         """This release, when what lay below `before` lies below `now`."""

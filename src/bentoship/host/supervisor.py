@@ -34,6 +34,7 @@ from bentoship.errors import HostError
 
 from . import state
 from .address import socket_path
+from .background import detach
 from .fleet import Fleet
 from .lock import sole
 from .state import Settings, State, Wanted
@@ -157,13 +158,6 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _detach() -> None:
-    """Leave the command that started us: nobody waits for us, and no terminal signals us."""
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-
-
 def main() -> None:
     """Read the arguments, take the lock, supervise."""
     arguments = _arguments()
@@ -176,7 +170,7 @@ def main() -> None:
             os.close(arguments.report)
 
     if arguments.report is not None:
-        _detach()
+        detach()
         os.set_inheritable(arguments.report, False)  # noqa: FBT003
     try:
         with sole(directory):

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import psutil
 
+from .. import rehearsal
 from ..deployment import Deployment, Environment
 from ..engine import locks
 from ..engine.install import CommandLine
@@ -38,7 +39,10 @@ def stack_of(project: Project, environment: Environment, deployment: Deployment,
         raise InvalidConfiguration(
             str(project.infra), "has no Pulumi.yaml", "copy the folder infra/ of bentoship's own project"
         )
-    return Stack(deployment.stack, project.infra, engine, project.engine_environment(), environment.secrets_provider)
+    around, secrets_provider = project.engine_environment(), environment.secrets_provider
+    if project.rehearses:
+        around, secrets_provider = {**around, **rehearsal.environment(project)}, "passphrase"
+    return Stack(deployment.stack, project.engine_folder, engine, around, secrets_provider)
 
 
 def chosen(environment: Environment, only: str | None) -> Sequence[Deployment]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, ClassVar
 
 from ..deployment import Frozen
 from ..errors import EngineMissing, UpdateFailed
+from ..patience import patience
 from .kinds import Kind
 from .progress import Tell
 from .server import Properties
@@ -105,7 +106,8 @@ class InstanceRefresh(Kind[InstanceRefreshInputs]):
                 return str(refresh["InstanceRefreshId"])
             if refresh["Status"] in _UNDER_WAY:
                 self._tell(f"{inputs.group}: another instance refresh is under way, and is cancelled")
-                scaling.cancel_instance_refresh(AutoScalingGroupName=inputs.group)
+                with _unless_it_has_ended(scaling):
+                    scaling.cancel_instance_refresh(AutoScalingGroupName=inputs.group)
             patience.wait(f"auto-scaling group {inputs.group}", "another instance refresh doesn't end")
         return None
 
@@ -124,7 +126,8 @@ class InstanceRefresh(Kind[InstanceRefreshInputs]):
                 patience.wait(f"auto-scaling group {inputs.group}", f"the instance refresh did not end ({progress})")
             except UpdateFailed:
                 if now["Status"] in _UNDER_WAY:
-                    scaling.rollback_instance_refresh(AutoScalingGroupName=inputs.group)
+                    with _unless_it_has_ended(scaling):
+                        scaling.rollback_instance_refresh(AutoScalingGroupName=inputs.group)
                 raise
 
     def _until_in_service(self, scaling: Any, inputs: InstanceRefreshInputs, patience: Patience) -> None:
@@ -197,8 +200,8 @@ class Patience:
     """How long to wait, and how often to look: soon at first, then every ten seconds."""
 
     def __init__(self, seconds: float, cancelled: threading.Event) -> None:
-        self._seconds, self._cancelled = seconds, cancelled
-        self._end, self._pause = time.monotonic() + seconds, _FIRST_PAUSE
+        self._seconds, self._cancelled = patience(seconds), cancelled
+        self._end, self._pause = time.monotonic() + self._seconds, _FIRST_PAUSE
 
     def wait(self, where: str, seen: str, why: Callable[[], Sequence[str]] = tuple) -> None:
         """Pause before the next look; UpdateFailed when the time is over or the operation was cancelled."""
@@ -296,6 +299,11 @@ def _start(scaling: Any, inputs: InstanceRefreshInputs) -> str:
         Preferences=preferences,
     )
     return str(started["InstanceRefreshId"])
+
+
+def _unless_it_has_ended(scaling: Any) -> AbstractContextManager[None]:
+    """A refresh that has ended by itself since we looked is left as it ended."""
+    return suppress(scaling.exceptions.ActiveInstanceRefreshNotFoundFault)
 
 
 def _quiet(inputs: InstanceRefreshInputs) -> list[str]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from .. import gate
 from ..deployment import Example, Frozen
+from ..patience import patience
 from .kinds import Kind
 from .server import Properties
 
@@ -42,7 +43,7 @@ class Gate(Kind[GateInputs]):
 
     def create(self, inputs: GateInputs) -> tuple[str, Properties]:
         """Raise GateFailed, or answer how many golden examples were asked and how long readiness took."""
-        waited = gate.wait_until_ready(inputs.url, inputs.ready_timeout, stopped=self._why_stopped)
+        waited = gate.wait_until_ready(inputs.url, patience(inputs.ready_timeout), stopped=self._why_stopped)
         examples = [Example.model_validate(item) for item in json.loads(inputs.examples)]
         asked = gate.replay(inputs.url, examples)
         return f"gate-{inputs.revision}", {"passed": True, "asked": asked, "ready_seconds": round(waited, 3)}

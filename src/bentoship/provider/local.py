@@ -143,4 +143,6 @@ class Traffic(Kind[TrafficInputs]):
     def read(self, inputs: TrafficInputs, outputs: Properties) -> Properties | None:
         """Where the router points, whoever pointed it there."""
         status = Supervisor(Path(inputs.directory)).status()
-        return {**outputs, "percent": dict(status.traffic), "port": status.port} if status else None
+        if status is None:
+            return None
+        return {**outputs, "percent": dict(status.traffic), "port": status.port if inputs.port else 0}

@@ -7,8 +7,9 @@ import threading
 from dataclasses import dataclass, field
 
 from ..errors import InvalidConfiguration
+from ..patience import CLOCK as VARIABLE
 
-VARIABLE = "BENTOSHIP_REHEARSAL_CLOCK"
+__all__ = ("DEFAULT_SCALE", "VARIABLE", "Clock")
 DEFAULT_SCALE = 0.01
 """A second here for a hundred seconds in the cloud."""
 

@@ -57,6 +57,8 @@ class Cloud:
     """Environment variables that name the region, where the provider's configuration doesn't."""
     region_setting: str = "region"
     """What the provider's configuration calls the region."""
+    loose: Sequence[str] = ()
+    """Types that somebody may delete by hand without harm to what is served: alarms."""
     settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """What else the provider must be told, such as a project, and the environment variables that may tell it."""
     labels: Labels = Labels()

@@ -102,6 +102,8 @@ class Double:
     def create(self, token: str, name: str, inputs: Properties) -> tuple[str, Properties]:  # noqa: ARG002
         """Make the resource, or refuse to."""
         self._meet(token, "create", "before")
+        if self._rules(token).one_call:
+            self._meet(token, "create", "half-way")
         whole = self._begin(token, inputs)
         begun = _as_begun(self._rules(token), self._shape(token), whole.properties)
         half = replace(whole, properties=_without(begun, self._cloud.labels.whole))

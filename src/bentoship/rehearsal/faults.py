@@ -8,6 +8,7 @@ A fault is a line in a small YAML file, or a word after `--fault`:
     CreateEnvironment = slow 1200                 by the cloud's own name of the call; seconds on the cloud's clock
     autoscaling.Group.delete = dies * 2           the provider's process is killed, two times
     getAmi = throttling                           a look-up
+    machine = hangs                               the next machine that gets ready: dies, hangs, slow 2 or wrong
 
 Each fires once, unless it says how many times. What is left is kept in the world, so that a provider which died does
 not die of the same fault for ever.
@@ -29,9 +30,13 @@ from ..errors import InvalidConfiguration, Problem
 from .world import World, write_whole
 
 Moment = Literal["before", "half-way", "after"]
-Kind = Literal["slow", "quota", "permission", "throttling", "internal", "dies"]
+Kind = Literal["slow", "quota", "permission", "throttling", "internal", "dies", "hangs", "wrong"]
 MOMENTS: tuple[str, ...] = get_args(Moment)
 KINDS: tuple[str, ...] = get_args(Kind)
+MACHINE = "machine"
+"""In place of a call: what goes wrong is the next machine that gets ready."""
+OF_MACHINES = ("dies", "hangs", "slow", "wrong")
+"""What can go wrong with a machine; `hangs` and `wrong` with nothing else."""
 VERBS = ("create", "read", "update", "delete")
 SLOW = 600.0
 """Seconds on the cloud's clock that a slow call takes longer, unless the fault says otherwise."""
@@ -118,6 +123,10 @@ def _parsed(word: str, where: str) -> Fault | Problem:
         if said not in allowed:
             close = get_close_matches(said, allowed, n=1)
             return Problem(where, f"{word!r}: {said!r} is unknown", f"there are: {', '.join(close or allowed)}")
+    if (kind in OF_MACHINES) is not (found["call"] == MACHINE) and (
+        found["call"] == MACHINE or kind in {"hangs", "wrong"}
+    ):
+        return Problem(where, f"{word!r}: {kind!r} is nothing that {found['call']} can do", _what_can(found["call"]))
     return Fault(
         call=found["call"],
         kind=cast("Kind", kind),
@@ -125,3 +134,8 @@ def _parsed(word: str, where: str) -> Fault | Problem:
         times=int(found["times"] or 1),
         seconds=float(found["seconds"] or SLOW),
     )
+
+
+def _what_can(call: str) -> str:
+    kinds = OF_MACHINES if call == MACHINE else [kind for kind in KINDS if kind not in {"hangs", "wrong"}]
+    return f"there are: {', '.join(kinds)}"

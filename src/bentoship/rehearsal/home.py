@@ -6,9 +6,10 @@ import os
 from importlib import import_module
 from pathlib import Path
 
-from ..project import Project
+from ..project import REHEARSE, Project
 from . import clock, world
 from .cloud import Cloud
+from .hosts import control
 
 CLOUDS = ("aws", "azure-native", "gcp")
 """The clouds that have a double, as Pulumi calls their packages."""
@@ -35,13 +36,34 @@ _NO_ACCOUNT = {
 
 
 def folder(project: Project) -> Path:
-    """Where a project's rehearsals are kept: the engine's home and state, and the worlds."""
-    return project.home / "rehearsal"
+    """Where a project's rehearsals are kept: the engine's home and state, the worlds, and what runs in them."""
+    return Project(project.root, rehearses=True).home
 
 
 def environment(project: Project) -> dict[str, str]:
-    """The variables with which the engine deploys `project` onto the doubles instead of the clouds."""
-    return make(folder(project))
+    """The variables with which the engine deploys `project` onto the doubles, and the releases run behind them."""
+    link_program(project)
+    return {**running(folder(project)), REHEARSE: "1"}
+
+
+def link_program(project: Project) -> None:
+    """Have the engine find the Pulumi project as it is, beside settings of stacks that are the rehearsal's own."""
+    links = Project(project.root, rehearses=True).engine_folder
+    links.mkdir(parents=True, exist_ok=True, mode=0o700)
+    theirs = {path.name: path for path in project.infra.iterdir() if not path.match("Pulumi.*.yaml")}
+    for path in links.iterdir():
+        if path.is_symlink() and path.name not in theirs:
+            path.unlink()
+    for name, path in theirs.items():
+        if not (links / name).is_symlink():
+            (links / name).symlink_to(path)
+
+
+def running(root: Path) -> dict[str, str]:
+    """As `make`, with the process that runs machines started, unless it runs."""
+    variables = make(root)
+    url = control.ensure(root, variables)
+    return {**variables, control.VARIABLE: url, "AWS_ENDPOINT_URL": url}
 
 
 def make(root: Path) -> dict[str, str]:
@@ -60,6 +82,11 @@ def make(root: Path) -> dict[str, str]:
         clock.VARIABLE: os.environ.get(clock.VARIABLE, str(clock.DEFAULT_SCALE)),
         **_NO_ACCOUNT,
     }
+
+
+def worlds(project: Project) -> list[world.World]:
+    """What exists in the clouds that have a double."""
+    return [world.World.of(name, folder(project) / "worlds") for name in CLOUDS]
 
 
 def load(name: str) -> Cloud:

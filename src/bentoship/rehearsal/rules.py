@@ -175,6 +175,8 @@ class Rules:
     delete_first: bool = False
     """Whether a new one can never exist beside the old one, so that the provider always deletes first."""
     regional: bool = True
+    one_call: bool = False
+    """Whether it is made by one call of the cloud: then it is there or not, and never there by half."""
 
     def check(self, inputs: Properties) -> Iterator[Problem]:
         """Everything in `inputs` that the cloud would refuse without looking at anything else."""

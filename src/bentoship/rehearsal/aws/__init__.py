@@ -31,5 +31,6 @@ CLOUD = Cloud(
     behaviours=BEHAVIOURS,
     prepare=account.prepare,
     regions=account.REGIONS,
+    loose=("aws:cloudwatch/metricAlarm:MetricAlarm",),
     region_variables=("AWS_REGION", "AWS_DEFAULT_REGION"),
 )

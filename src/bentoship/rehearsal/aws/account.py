@@ -6,7 +6,9 @@ called are those of that page.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from ..world import Resource, World
@@ -39,6 +41,16 @@ def zones(region: str) -> list[str]:
 def identity(kind: str, *parts: str) -> str:
     """An id in AWS's shape that is the same every time: `ami-` and seventeen digits."""
     return f"{kind}-{sha256('/'.join(parts).encode()).hexdigest()[:17]}"
+
+
+def unique() -> str:
+    """Seventeen digits for the id of something that is made only now."""
+    return secrets.token_hex(9)[:17]
+
+
+def now() -> str:
+    """This moment as AWS's answers have it: ISO 8601 in UTC, to the millisecond, so that times sort as text."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def prepare(world: World, region: str) -> Mapping[str, str]:

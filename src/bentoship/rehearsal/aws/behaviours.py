@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ...errors import InvalidConfiguration
 from ..cloud import Behaviour, Properties
+from ..hosts.control import both, hosted
 from ..world import Resource, World
 from .balancing import BALANCER
 from .compute import TEMPLATE
@@ -65,12 +66,18 @@ def network_of_balancer(world: World, resource: Resource) -> Properties:
     return {"vpcId": next((str(item.properties["vpcId"]) for item in found if item), "")}
 
 
+_RUN = (
+    *("ec2/instance:Instance", "ec2/eip:Eip", "ec2/eipAssociation:EipAssociation", "lb/targetGroup:TargetGroup"),
+    *("lb/listener:Listener", "autoscaling/group:Group", "elasticbeanstalk/environment:Environment"),
+)
 BEHAVIOURS: Mapping[str, Behaviour] = {
+    **{f"aws:{kind}": hosted("aws") for kind in _RUN},
     OBJECT: Behaviour(created=put_object, updated=lambda world, _, new: put_object(world, new), deleted=delete_object),
     BUCKET: Behaviour(deleted=delete_bucket),
     TEMPLATE: Behaviour(updated=new_version),
-    BALANCER: Behaviour(created=network_of_balancer),
+    BALANCER: both(Behaviour(created=network_of_balancer), hosted("aws")),
 }
+"""What `hosted` does is in hosting.py, in the process that runs the machines."""
 
 
 def _bytes(properties: Properties) -> bytes:

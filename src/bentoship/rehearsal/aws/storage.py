@@ -71,6 +71,7 @@ RULES = {
         identity="{bucket}/{key}",
         outputs={"arn": "arn:aws:s3:::{bucket}/{key}", "storageClass": "STANDARD", "serverSideEncryption": "AES256"},
         renewed=frozenset({"etag", "versionId", "checksumSha256"}),
+        one_call=True,
         defaults={"forceDestroy": False, "bucketKeyEnabled": False, "contentType": "application/octet-stream"},
         name=Name(
             1024,

@@ -50,7 +50,7 @@ def settings(target: ElasticBeanstalk, workload: Workload, wiring: Wiring) -> Se
         _logs(target),
         _platform_updates(target, wiring),
         _deployment(target, workload),
-        _variables(workload.variables),
+        _variables({"BENTOSHIP_RELEASE": workload.serving[0].id, **workload.variables}),
         _balanced(workload.scale, wiring) if wiring.balancer_group else _alone(),
         _https(wiring.certificate) if wiring.certificate else {},
     ]
@@ -129,6 +129,7 @@ def _deployment(target: ElasticBeanstalk, workload: Workload) -> Settings:
 
 
 def _variables(variables: Mapping[str, str]) -> Settings:
+    """What the service sees; the id of the release among them, since every answer names who gave it."""
     size = sum(len(f"{name}={value},".encode()) for name, value in variables.items())
     if size > LARGEST_VARIABLES:
         fault = f"have {size:,} bytes, and Elastic Beanstalk takes {LARGEST_VARIABLES:,}"

@@ -1,0 +1,292 @@
+"""rehearse: play the whole life of every deployment of an environment on the doubles, while requests flow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from .. import environments, rehearsal, release
+from ..deployment import Deployment, Environment, ReleaseRef, workload_name
+from ..engine import install
+from ..engine.events import Event
+from ..errors import BentoshipError, GateFailed, InvalidConfiguration, UpdateFailed
+from ..project import Project
+from .attempt import Attempt, Deployed, Watch, deploy, new_entry
+from .customers import Customers, Tally
+from .destroy import destroy
+from .drift import drift
+from .rollback import rollback
+from .stacks import Tell, alone, chosen, each, stack_of
+
+Value = TypeVar("Value")
+Verdict = Literal["passed", "failed", "skipped"]
+PER_SECOND = 10.0
+"""Requests that a rehearsal sends to each deployment."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the play."""
+
+    name: str
+    verdict: Verdict
+    seconds: float
+    """Of this machine; what the clouds take is on the rehearsal's fast clock."""
+    detail: str = ""
+    """What was seen, or why it failed or was skipped."""
+    requests: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a rehearsal came to for one deployment."""
+
+    name: str
+    target: str
+    stack: str
+    release: str
+    """Id of the release that went live first."""
+    steps: tuple[Step, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no step failed."""
+        return all(step.verdict != "failed" for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The releases that take part."""
+
+    good: ReleaseRef
+    """The project's own."""
+    next: ReleaseRef
+    """The same in all but its id."""
+    broken: ReleaseRef
+    """One that does not start."""
+    wrong: ReleaseRef
+    """One that does not answer as its golden examples say."""
+
+    @classmethod
+    def around(cls, sealed: release.Release, folder: Path) -> Cast:
+        """`sealed`, and the others made of it in `folder`; InvalidConfiguration when it has no golden example."""
+        from ..release import variant  # noqa: PLC0415 - only a rehearsal needs it
+
+        if not sealed.examples:
+            fault, remedy = "has no golden example", "give one: a rehearsal asks the first of them"
+            raise InvalidConfiguration("models/examples.jsonl", fault, remedy)
+        other = variant.marked(sealed.path, folder, "a release that answers otherwise").ref()
+        first, *rest = other.examples
+        expected = first.model_copy(update={"answer": {"a rehearsal": "expects what no service answers"}})
+        return cls(
+            sealed.ref(),
+            variant.marked(sealed.path, folder, "the next release").ref(),
+            variant.broken(sealed.path, folder).ref(),
+            other.model_copy(update={"examples": (expected, *rest)}),
+        )
+
+
+class _StepError(Exception):
+    """What a step was to show was not seen."""
+
+
+def rehearse(
+    project: Project,
+    name: str,
+    *,
+    only: str | None = None,
+    faults: Sequence[str] = (),
+    tell: Tell = lambda _: None,
+    watch: Watch = lambda _name, _event: None,
+    played: Callable[[str, Step], None] = lambda _name, _step: None,
+) -> Mapping[str, Played | BentoshipError]:
+    """Play the life of the project's own release; see `play`."""
+    project = Project(project.root, rehearses=True)
+    environments.load(project, name)  # what is wrong in it is told before anything is built
+    sealed = release.build(project.root, tell=tell)
+    tell("making the releases that take part beside it")
+    cast = Cast.around(sealed, project.variants)
+    return play(project, name, cast, only=only, faults=faults, tell=tell, watch=watch, played=played)
+
+
+def play(
+    project: Project,
+    name: str,
+    cast: Cast,
+    *,
+    only: str | None = None,
+    faults: Sequence[str] = (),
+    tell: Tell = lambda _: None,
+    watch: Watch = lambda _name, _event: None,
+    played: Callable[[str, Step], None] = lambda _name, _step: None,
+) -> Mapping[str, Played | BentoshipError]:
+    """Play first deployment, new release, failing releases, rollback, drift and destroy.
+
+    `played` is told each step as it ends. `faults` are armed in the worlds of all clouds first. What was rehearsed
+    before is removed first, and what is rehearsed now at the end.
+    """
+    environment = environments.load(project, name)
+    engine = install.ensure(tell)
+    _clear(project, name, only, tell)
+    rehearsal.arm(project, faults)
+
+    def act(deployment: Deployment) -> Played:
+        life = _Play(project, environment, deployment, engine, tell, lambda event: watch(deployment.name, event))
+        steps = []
+        for step in life.steps(cast):
+            played(deployment.name, step)
+            steps.append(step)
+        return Played(deployment.name, deployment.target_name, deployment.stack, cast.good.id, tuple(steps))
+
+    return each(chosen(environment, only), act, tell)
+
+
+def _clear(project: Project, name: str, only: str | None, tell: Tell) -> None:
+    failed = [value for value in destroy(project, name, only=only).values() if isinstance(value, BentoshipError)]
+    for error in failed:
+        tell(f"what an earlier rehearsal left could not be removed by the engine, so it is forgotten: {error}")
+
+
+class _NothingToShow(Exception):
+    """A step that makes no sense for this deployment."""
+
+
+@dataclass
+class _Play:
+    """One deployment, from its first day to its last."""
+
+    project: Project
+    environment: Environment
+    deployment: Deployment
+    engine: install.CommandLine
+    tell: Tell
+    watch: Callable[[Event], None]
+    url: str = ""
+    bento: str = ""
+    live: str = ""
+    """Id of the release that must be answering."""
+    customers: Customers | None = None
+    _releases: tuple[ReleaseRef, ...] = ()
+
+    def steps(self, cast: Cast) -> Iterator[Step]:
+        """Play; each step as it ends.
+
+        When the first deployment fails there is nothing to go on with.
+        """
+        self._releases = (cast.good, cast.next)
+        first = self._step("first deployment", lambda: self._go_live(cast.good), {cast.good.id})
+        yield first
+        if first.verdict == "passed":
+            with Customers(self.url, cast.good.examples[0], PER_SECOND) as self.customers:
+                yield self._step("nothing to do", lambda: self._same(cast.good), {cast.good.id})
+                yield self._step("new release", lambda: self._go_live(cast.next), {cast.good.id, cast.next.id})
+                yield self._step("release that does not start", lambda: self._refused(cast.broken), {cast.next.id})
+                yield self._step(
+                    "release that answers wrongly", lambda: self._refused(cast.wrong), {cast.next.id, cast.wrong.id}
+                )
+                yield self._step("rollback", lambda: self._back_to(cast.good), {cast.good.id, cast.next.id})
+                yield self._step("drift", self._drift_and_mend, {cast.good.id})
+            self.customers = None
+        yield self._step("destroy", self._gone, set())
+
+    def _step(self, name: str, act: Callable[[], str], expected: set[str]) -> Step:
+        begin = time.monotonic()
+        verdict: Verdict = "passed"
+        try:
+            detail = act()
+        except _NothingToShow as reason:
+            verdict, detail = "skipped", str(reason)
+        except (BentoshipError, _StepError) as error:
+            verdict, detail = "failed", str(error)
+        tally = self.customers.tally(expected) if self.customers else Tally()
+        if tally.wrong:
+            verdict, detail = "failed", f"{detail}; {tally.wrong} requests were answered by another release"
+        return Step(name, verdict, time.monotonic() - begin, detail, tally)
+
+    def _go_live(self, ref: ReleaseRef) -> str:
+        done = self._deploy(ref)
+        self.url, self.live, self.bento = done.url, ref.id, ref.bento
+        self._must_answer()
+        return f"{ref.short} answers at {done.url}"
+
+    def _same(self, ref: ReleaseRef) -> str:
+        done = self._deploy(ref)
+        if done.changes:
+            raise _StepError(f"{len(done.changes)} resources changed: {', '.join(step.name for step in done.changes)}")
+        return "nothing changed"
+
+    def _refused(self, ref: ReleaseRef) -> str:
+        try:
+            self._deploy(ref)
+        except (UpdateFailed, GateFailed) as error:
+            reason = _first_line(error)
+            self._must_answer(f" (it was refused: {reason})")
+            return f"refused, and {self.live[:12]} answers on: {reason}"
+        raise _StepError(f"release {ref.short} went live, and should have been refused")
+
+    def _back_to(self, ref: ReleaseRef) -> str:
+        done = _one(rollback(*self._which, ref.id, only=self.deployment.name, watch=self._pass_on))
+        self.live = ref.id
+        self._must_answer()
+        return f"{ref.short} answers again, {done.seconds:.1f} s in the engine"
+
+    def _drift_and_mend(self) -> str:
+        """Somebody deletes something by hand: it is seen, and the next `up` puts it right."""
+        changed = rehearsal.disturb(self.project, self._workload)
+        if changed is None:
+            raise _NothingToShow("nothing here can be deleted by hand without harm")
+        seen = _one(drift(*self._which, only=self.deployment.name))
+        if not seen.changes:
+            raise _StepError(f"{changed} was deleted by hand, and nobody noticed")
+        ref = next(kept for kept in self._releases if kept.id == self.live)
+        self._deploy(ref)
+        if (again := _one(drift(*self._which, only=self.deployment.name))).drifted:
+            raise _StepError(f"still otherwise after `up`: {', '.join(step.name for step in again.changes)}")
+        self._must_answer()
+        return f"{changed} was deleted by hand, seen, and put right"
+
+    def _gone(self) -> str:
+        done = _one(destroy(*self._which, only=self.deployment.name, watch=self._pass_on))
+        left = rehearsal.left(self.project, self._workload)
+        if left:
+            raise _StepError(f"{len(left)} resources are left: {', '.join(left[:5])}")
+        return f"{len(done.removed)} resources removed, nothing left"
+
+    def _deploy(self, ref: ReleaseRef) -> Deployed:
+        stack = stack_of(self.project, self.environment, self.deployment, self.engine)
+        with alone(self.project, stack.name):
+            attempt = Attempt(self.project, stack, self.deployment, self.tell, self.watch)
+            return deploy(attempt, ref, new_entry(ref.id, self.engine.version))
+
+    def _must_answer(self, but: str = "") -> None:
+        """The live release answers by now, and goes on to."""
+        answered = self.customers.latest() if self.customers else Customers.ask_once(self.url)
+        if answered != self.live[:12]:
+            raise _StepError(f"release {answered or 'none'} answers, and {self.live[:12]} should{but}")
+
+    @property
+    def _which(self) -> tuple[Project, str]:
+        return self.project, self.environment.name
+
+    @property
+    def _workload(self) -> str:
+        return workload_name(self.bento, self.deployment.stack)
+
+    def _pass_on(self, _: str, event: Event) -> None:
+        self.watch(event)
+
+
+def _one(found: Mapping[str, Value | BentoshipError]) -> Value:
+    (value,) = found.values()
+    if isinstance(value, BentoshipError):
+        raise value
+    return value
+
+
+def _first_line(error: BentoshipError) -> str:
+    lines = [line.strip(" *\t") for line in str(error).splitlines() if line.strip(" *\t")]
+    useful = [line for line in lines if "error occurred" not in line]
+    return (useful or lines)[0][:300]

@@ -1,0 +1,188 @@
+"""AWS's own API, as far as our tool asks it: auto-scaling groups, environments of Elastic Beanstalk, alarms.
+
+In the protocols that AWS's library for Python speaks to each: `query`, answered in XML, and `json` for CloudWatch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+from .. import faults
+from ..world import World
+from .beanstalk import Environment
+from .groups import Group, Refresh
+
+Asked = Mapping[str, str]
+_STATUS = {"permission": ("AccessDenied", 403), "throttling": ("Throttling", 400), "quota": ("LimitExceeded", 400)}
+
+
+class _RefusalError(Exception):
+    """A code of the API, and its sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Api:
+    """Answers calls about groups, environments and alarms, which belong to others."""
+
+    def __init__(
+        self,
+        world: World,
+        groups: Mapping[str, Group],
+        environments: Mapping[str, Environment],
+        loud: Callable[[], list[str]],
+    ) -> None:
+        self._world, self._groups, self._environments, self._loud = world, groups, environments, loud
+        self._calls: Mapping[str, Callable[[Asked], Any]] = {
+            "DescribeAutoScalingGroups": self._describe_groups,
+            "DescribeInstanceRefreshes": self._describe_refreshes,
+            "StartInstanceRefresh": self._start_refresh,
+            "CancelInstanceRefresh": lambda asked: self._ask(asked, "cancel", "Cancelling"),
+            "RollbackInstanceRefresh": lambda asked: self._ask(asked, "rollback", "RollbackInProgress"),
+            "DescribeScalingActivities": lambda asked: {"Activities": self._group(asked).activities},
+            "DescribeEnvironments": self._describe_environments,
+            "DescribeEvents": self._describe_events,
+            "DescribeEnvironmentHealth": self._describe_health,
+            "DescribeAlarms": self._describe_alarms,
+        }
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """The answer to one call."""
+        body = (await request.read()).decode()
+        target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        asked = json.loads(body) if target else {key: values[0] for key, values in parse_qs(body).items()}
+        call = target or asked.get("Action", "")
+        if call not in self._calls:
+            return _error(400, "InvalidAction", f"a rehearsal does not answer {call or 'this'}")
+        fault = faults.take(self._world, (call,), "before")
+        if fault and fault.kind != "slow":
+            code, status = _STATUS.get(fault.kind, ("InternalFailure", 500))
+            return _error(status, code, f"{fault.kind} on purpose")
+        try:
+            found = self._calls[call](asked)
+        except _RefusalError as refusal:
+            return _error(400, refusal.code, str(refusal))
+        if target:
+            return web.Response(text=json.dumps(found), content_type="application/x-amz-json-1.0")
+        text = f"<{call}Response><{call}Result>{as_xml(found)}</{call}Result></{call}Response>"
+        return web.Response(text=text, content_type="text/xml")
+
+    def _group(self, asked: Asked) -> Group:
+        name = asked["AutoScalingGroupName"]
+        if name not in self._groups:
+            raise _RefusalError("ValidationError", f"AutoScalingGroup name not found - {name}")
+        return self._groups[name]
+
+    def _describe_groups(self, asked: Asked) -> Any:
+        wanted = asked.get("AutoScalingGroupNames.member.1")
+        return {"AutoScalingGroups": [_group(each) for name, each in self._groups.items() if wanted in (None, name)]}
+
+    def _describe_refreshes(self, asked: Asked) -> Any:
+        wanted = asked.get("InstanceRefreshIds.member.1")
+        refreshes = self._group(asked).refreshes
+        return {"InstanceRefreshes": [_refresh(each) for each in refreshes if wanted in (None, each.identity)]}
+
+    def _start_refresh(self, asked: Asked) -> Any:
+        group, start = self._group(asked), "DesiredConfiguration.LaunchTemplate."
+        if group.active:
+            raise _RefusalError("InstanceRefreshInProgress", "An Instance Refresh is already in progress")
+        towards = {key.removeprefix(start): value for key, value in asked.items() if key.startswith(start)}
+        told = "Preferences."
+        preferences = {key.removeprefix(told): value for key, value in asked.items() if key.startswith(told)}
+        return {"InstanceRefreshId": group.refresh(towards or group.template, preferences).identity}
+
+    def _ask(self, asked: Asked, what: Any, status: str) -> Any:
+        refresh = self._group(asked).active
+        if refresh is None:
+            raise _RefusalError("ActiveInstanceRefreshNotFound", "No in progress or pending Instance Refresh found.")
+        refresh.asked, refresh.status = what, status
+        return {"InstanceRefreshId": refresh.identity}
+
+    def _describe_environments(self, asked: Asked) -> Any:
+        wanted = asked.get("EnvironmentNames.member.1")
+        found = [each for each in self._environments.values() if wanted in (None, each.name)]
+        return {"Environments": [_environment(each) for each in found]}
+
+    def _describe_events(self, asked: Asked) -> Any:
+        ranks = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+        least = ranks.index(asked.get("Severity", "TRACE"))
+        events = [
+            event
+            for each in self._environments.values()
+            if each.name == asked.get("EnvironmentName")
+            for event in each.events
+            if ranks.index(event["Severity"]) >= least
+        ]
+        return {"Events": events[: int(asked.get("MaxRecords", 100))]}
+
+    def _describe_health(self, asked: Asked) -> Any:
+        found = [each for each in self._environments.values() if each.name == asked.get("EnvironmentName")]
+        return {"Causes": [event["Message"] for each in found for event in each.events if event["Severity"] == "ERROR"]}
+
+    def _describe_alarms(self, asked: Mapping[str, Any]) -> Any:
+        wanted = asked.get("AlarmNames") or ()
+        return {"MetricAlarms": [{"AlarmName": name, "StateValue": "ALARM"} for name in self._loud() if name in wanted]}
+
+
+def as_xml(value: Any) -> str:
+    """A plain value as the `query` protocol has it: lists are members, the rest is text."""
+    if isinstance(value, Mapping):
+        return "".join(f"<{key}>{as_xml(item)}</{key}>" for key, item in value.items())
+    if isinstance(value, list):
+        return "".join(f"<member>{as_xml(item)}</member>" for item in value)
+    return escape(str(value))
+
+
+def error_xml(code: str, message: str) -> str:
+    """A refusal of the `query` protocol."""
+    return as_xml({"ErrorResponse": {"Error": {"Code": code, "Message": message}, "RequestId": "rehearsal"}})
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    return web.Response(status=status, text=error_xml(code, message), content_type="text/xml")
+
+
+def _group(group: Group) -> dict[str, Any]:
+    members = [
+        {
+            "InstanceId": member.id,
+            "LifecycleState": "InService" if group.is_healthy(member) else "Pending",
+            "HealthStatus": "Healthy",
+            "LaunchTemplate": member.properties["launchTemplate"],
+        }
+        for member in group.members()
+    ]
+    told = {"AutoScalingGroupName": group.name, "DesiredCapacity": group.desired, "LaunchTemplate": group.template}
+    return {**told, "Instances": members}
+
+
+def _refresh(refresh: Refresh) -> dict[str, Any]:
+    back = {"RollbackReason": refresh.reason} if refresh.status.startswith("Rollback") else {}
+    return {
+        "InstanceRefreshId": refresh.identity,
+        "Status": refresh.status,
+        "StatusReason": refresh.reason,
+        "PercentageComplete": refresh.percent,
+        "RollbackDetails": back,
+        "DesiredConfiguration": {"LaunchTemplate": dict(refresh.towards)},
+    }
+
+
+def _environment(environment: Environment) -> dict[str, str]:
+    return {
+        "EnvironmentName": environment.name,
+        "EnvironmentId": environment.identity,
+        "ApplicationName": environment.application,
+        "VersionLabel": environment.label,
+        "Status": environment.status,
+        "Health": environment.health,
+        "CNAME": environment.address,
+    }

@@ -1,0 +1,46 @@
+"""A public address of one machine: no health check, no second machine, and what it cuts off is cut off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from ...host.router import Backend, Router
+from .machine import Machine
+from .plane import Plane
+
+
+class Front:
+    """An address that leads to one machine at a time."""
+
+    def __init__(self, plane: Plane, host: str) -> None:
+        self._plane, self._host = plane, host
+        self._routers: list[Router] = []
+        self._watch: asyncio.Task[None] | None = None
+
+    async def lead_to(self, machine: Machine, ports: Iterable[int]) -> None:
+        """Lead to `machine` from now on; the connections to where it led before are cut off."""
+        await self.close()
+        backend = Backend()
+        for port in ports:
+            router = Router(patience=0, drain=0, second_try=False)
+            await router.__aenter__()
+            self._routers.append(router)
+            router.route({machine.name: backend}, {machine.name: 1})
+            await router.listen(self._host, port)
+        self._watch = self._plane.start(self._follow(machine, backend))
+
+    async def close(self) -> None:
+        """Lead nowhere; connections are cut off."""
+        if self._watch:
+            self._watch.cancel()
+        routers, self._routers = self._routers, []
+        for router in routers:
+            await router.__aexit__(None, None, None)
+
+    async def _follow(self, machine: Machine, backend: Backend) -> None:
+        while True:
+            backend.url = machine.url or machine.direct_url
+            for router in self._routers:
+                router.refresh()
+            await self._plane.changed.wait()

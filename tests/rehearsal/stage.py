@@ -1,0 +1,95 @@
+"""A project on the doubles, with releases that start in half a second: what a rehearsal does, step by step."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from bentoship import environments, rehearsal
+from bentoship.deployment import ReleaseRef
+from bentoship.engine import install
+from bentoship.errors import BentoshipError
+from bentoship.operations.attempt import Attempt, Deployed, deploy, new_entry
+from bentoship.operations.destroy import Destroyed, destroy
+from bentoship.operations.stacks import stack_of
+from bentoship.project import Project
+from bentoship.rehearsal import home
+from bentoship.rehearsal.hosts import control
+from bentoship.rehearsal.world import World
+from projects import ROOT
+from small_release import small_release
+
+AWS = {"region": "eu-central-1", "http": True}
+THREE = {"scale": {"min_replicas": 2, "max_replicas": 3}}
+DEPLOYMENTS: Mapping[str, Mapping[str, object]] = {
+    "beanstalk": {"target": "aws/elastic_beanstalk", **AWS},
+    "balanced": {"target": "aws/elastic_beanstalk", **AWS, **THREE},
+    "machine": {"target": "aws/ec2", **AWS},
+    "fleet": {"target": "aws/ec2", **AWS, **THREE},
+}
+ENVIRONMENT = "staging"
+IS_WHOLE = os.environ.get("BENTOSHIP_MATRIX") == "whole"
+"""Whether everything is played: `make test-matrix`. It takes too long for `make test`."""
+
+
+class Stage:
+    """To be closed: what runs is ended then."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns("Pulumi.*-*.yaml"))
+        (folder / "environments").mkdir()
+        (folder / "bentofile.yaml").write_text("service: server:Server\n")
+        self.project = Project(folder, rehearses=True)
+        self.say(DEPLOYMENTS)
+
+    def say(self, deployments: Mapping[str, Mapping[str, object]]) -> None:
+        """Write the environment's file."""
+        file = self.project.environments / f"{ENVIRONMENT}.yaml"
+        file.write_text(json.dumps({"deployments": deployments}))
+
+    def close(self) -> None:
+        control.end(self.project.home)
+
+    def release(self, word: str) -> ReleaseRef:
+        return small_release(self.project.root / ".bentoship" / "releases", word).ref()
+
+    def deploy(self, name: str, ref: ReleaseRef, say=lambda _: None) -> Deployed:
+        environment = environments.load(self.project, ENVIRONMENT)
+        (deployment,) = (each for each in environment.deployments if each.name == name)
+        engine = install.ensure()
+        stack = stack_of(self.project, environment, deployment, engine)
+        attempt = Attempt(self.project, stack, deployment, say, lambda _: None)
+        return deploy(attempt, ref, new_entry(ref.id, engine.version))
+
+    def destroy(self, name: str) -> Destroyed:
+        (done,) = destroy(self.project, ENVIRONMENT, only=name).values()
+        if isinstance(done, BentoshipError):
+            raise done
+        return done
+
+    @property
+    def world(self) -> World:
+        return World.of("aws", home.folder(self.project) / "worlds")
+
+    def arm(self, *words: str) -> None:
+        rehearsal.arm(self.project, words)
+
+    def made(self) -> list[str]:
+        """What exists beyond what the account had before, as `type id`."""
+        return [f"{item.short_type} {item.id}" for item in self.world.every() if not item.given]
+
+    def machines(self) -> dict[str, dict]:
+        return httpx.get(f"{control.address(self.project.home)}/hosts", trust_env=False).json()["machines"]
+
+
+def who(url: str) -> str:
+    """The release that answers at `url`."""
+    answer = httpx.post(f"{url}/predict", json={"experience": 2}, trust_env=False, timeout=30)
+    assert (answer.status_code, answer.json()) == (200, {"salary": 1.0})
+    return answer.headers["x-bentoship-release"]

@@ -1,0 +1,71 @@
+"""The life of a deployment, played as `bentoship rehearse` does, with releases that start in half a second."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from stage import DEPLOYMENTS, ENVIRONMENT, IS_WHOLE
+
+from bentoship.errors import UpdateFailed
+from bentoship.operations.rehearse import Cast, play
+from small_release import small_release
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+CUT_OFF = {"machine"}
+"""Where requests that are under way are cut off when the address moves, as docs/aws.md says."""
+
+
+QUICK = ("balanced", "fleet")
+PLAYS = [
+    pytest.param(name, marks=pytest.mark.skipif(not (IS_WHOLE or name in QUICK), reason="`make test-matrix` plays it"))
+    for name in DEPLOYMENTS
+]
+
+
+@pytest.mark.parametrize("name", PLAYS)
+def test_every_step_passes_and_no_request_is_lost(stage, name):
+    sealed = small_release(stage.project.root / ".bentoship" / "releases")
+    told = []
+    cast = Cast.around(sealed, stage.project.variants)
+    (played,) = play(stage.project, ENVIRONMENT, cast, only=name, tell=told.append).values()
+    steps = {step.name: step for step in played.steps}
+    assert {step.name: step.detail for step in played.steps if step.verdict != "passed"} == {}, told
+    assert list(steps) == [
+        "first deployment",
+        "nothing to do",
+        "new release",
+        "release that does not start",
+        "release that answers wrongly",
+        "rollback",
+        "drift",
+        "destroy",
+    ]
+    lost = {step.name: step.requests.why for step in played.steps if step.requests.lost}
+    assert lost == {} or name in CUT_OFF
+    assert all(step.requests.sent > 0 for step in played.steps[1:-1])
+    assert played.release == sealed.id
+    assert stage.made() == []
+    assert stage.machines() == {}
+
+
+def test_what_runs_are_the_bytes_that_were_sealed(stage):
+    sealed = small_release(stage.project.root / ".bentoship" / "releases")
+    assert hashlib.sha256(sealed.path.read_bytes()).hexdigest() == sealed.id
+    stage.deploy("beanstalk", sealed.ref())
+    (machine,) = stage.machines().values()
+    assert f"running r-{sealed.id[:12]}, sha256 {sealed.id}" in machine["console"]
+    stage.destroy("beanstalk")
+    stage.deploy("machine", sealed.ref())
+    (machine,) = stage.machines().values()
+    # The boot script refuses bytes with another sha256 than the id of the release.
+    assert [line for line in machine["console"] if line.startswith(f"bentoship: release {sealed.id[:12]} is in ")]
+    assert "bentoship: ready" in machine["console"]
+
+
+def test_a_first_release_that_does_not_start_fails_with_what_it_said(stage):
+    broken = Cast.around(small_release(stage.project.root / ".bentoship" / "releases"), stage.project.variants).broken
+    with pytest.raises(UpdateFailed, match="this release was made by a rehearsal, and does not start"):
+        stage.deploy("beanstalk", broken)
+    stage.destroy("beanstalk")
+    assert stage.made() == []
