@@ -23,11 +23,14 @@ from .writing import scratch, write_whole
 NAME = "bentofile.lock"
 OLDEST_PYTHON = "3.11"
 SERVING = (
-    Requirement("uvicorn"),
+    Requirement("uvicorn==0.54.0"),
     Requirement("httptools==0.9.0; sys_platform != 'win32'"),
     Requirement("uvloop==0.23.0; sys_platform != 'win32'"),
 )
-"""What the launcher needs beside BentoML. A project that names one of them itself has the say on its version."""
+"""What the launcher needs beside BentoML; its connections are a subclass of uvicorn's.
+
+A project that names one of them itself has the say on its version.
+"""
 _MARK = "# requirement: "
 _OPENING = (
     "# Every package of the service, with the hashes of its files. Commit this file.\n"

@@ -1,7 +1,7 @@
 """Serve the Bento of this release: `python -m bentoship.serving <folder of the Bento>`. run.sh does so.
 
-PORT and BENTOSHIP_HOST say where, BENTOSHIP_RELEASE in whose name, BENTOSHIP_DRAIN_SECONDS how long requests may
-take to finish after SIGTERM. Exit code 0 after SIGTERM, 70 when the service can't be loaded.
+settings.py has the environment variables. Exit code 0 after SIGTERM, 70 when the service can't be loaded, 78 when
+the settings can't be used, 1 when the address is taken.
 """
 
 from __future__ import annotations
@@ -9,51 +9,39 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from pathlib import Path
 from typing import NoReturn
 
-import uvicorn
+from .listen import bind
+from .settings import Settings, WrongSettings, read
 
-from .app import Served, load
-
-KEEP_ALIVE_SECONDS = 75
-"""How long an idle connection stays open: longer than the 60 seconds of the clouds' load balancers, which would
-otherwise send a request into a connection that is just being closed."""
-DRAIN_SECONDS = "30"
-CANT_LOAD = 70
-"""EX_SOFTWARE of sysexits.h."""
+WRONG_SETTINGS = 78
+"""EX_CONFIG of sysexits.h."""
 
 
 def main() -> int:
     """Serve until SIGTERM; return the exit code."""
     signal.signal(signal.SIGTERM, _stop)
-    release = os.environ.get("BENTOSHIP_RELEASE", "")
     try:
-        served = Served(load(Path(sys.argv[1]).resolve(), release), release)
-    except Exception:  # noqa: BLE001 -- whatever the user's service raises is told in one line, then in full
-        return _cant_load(traceback.format_exc())
-    try:
-        uvicorn.Server(_config(served)).run()
-    except SystemExit:
-        if served.failure is None:
-            raise
-    return 0 if served.failure is None else _cant_load(served.failure)
+        settings = read(os.environ)
+    except WrongSettings as error:
+        return _say(str(error), WRONG_SETTINGS)
+    return _serve(Path(sys.argv[1]).resolve(), settings)
 
 
-def _config(served: Served) -> uvicorn.Config:
-    """Let uvicorn start the application, and with it the model, before it binds the port."""
-    return uvicorn.Config(
-        served,
-        host=os.environ.get("BENTOSHIP_HOST", "0.0.0.0"),  # noqa: S104 -- load balancers come from outside
-        port=int(os.environ.get("PORT", "8000")),
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(os.environ.get("BENTOSHIP_DRAIN_SECONDS", DRAIN_SECONDS)),
-    )
+def _serve(folder: Path, settings: Settings) -> int:
+    try:
+        sockets = bind(settings)
+    except OSError as error:
+        return _say(f"can't listen on {settings.host}:{settings.port}: {error.strerror}", 1)
+    from . import server, workers  # noqa: PLC0415 -- importing BentoML takes a while
+
+    bento = server.loaded(folder, settings)
+    if isinstance(bento, int):
+        return bento
+    if settings.workers == 1:
+        return server.serve(bento, settings, sockets)
+    return workers.Workers(lambda: server.serve(bento, settings, sockets), sockets, settings).run()
 
 
 def _stop(*_: object) -> NoReturn:
@@ -61,12 +49,9 @@ def _stop(*_: object) -> NoReturn:
     sys.exit(0)
 
 
-def _cant_load(trace: str) -> int:
-    lines = trace.strip().splitlines()
-    sys.stderr.write(
-        f"bentoship: the service can't be loaded: {lines[-1] if lines else 'it does not say why'}\n{trace}"
-    )
-    return CANT_LOAD
+def _say(sentence: str, code: int) -> int:
+    sys.stderr.write(f"bentoship: {sentence}\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -1,74 +1,290 @@
-"""The ASGI application: the BentoML service, with a log line and a release header around every answer."""
+"""The ASGI application of a release: limits, log, metrics and the fast endpoints; the rest is BentoML's own."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
-import json
-import sys
+import itertools
+import logging
+import re
+import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from datetime import UTC, datetime
-from pathlib import Path
+from http import HTTPStatus
 from typing import Any
 
-import bentoml
-from bentoml._internal.context import server_context
-from bentoml._internal.log import configure_server_logging
+from bentoml._internal.context import ServiceContext, _request_var, _response_var, request_tempdir_pool
+from starlette.requests import Request
+from starlette.routing import Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from . import metrics
+from .asgi import AT_ONCE, GONE, JSON, METRICS, PROBES, Headers, Message, Receive, Send, error
+from .bento import Bento
+from .deadlines import Deadlines
+from .endpoints import Answer, Endpoint, bound
+from .logs import AccessLog
+from .settings import Settings
 
-_SHORT = 12
-_PROBES = frozenset({"/livez", "/readyz", "/healthz"})
+_ID = re.compile(rb"[\w.:/+=-]{1,128}", re.ASCII)
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+"""W3C Trace Context, level 1, section 3.2 (www.w3.org/TR/trace-context)."""
+_BENTOML_READS = frozenset(
+    {b"application/vnd.bentoml+pickle", b"multipart/form-data", b"application/x-www-form-urlencoded"}
+)
+"""Media types that BentoML reads in another way than as JSON. It refuses the first one."""
+_CLOSE = (b"connection", b"close")
 _OK = 200
+_NOT_FOUND = Answer(404, JSON, error("Not Found"))
+_UNAUTHORIZED = Answer(401, JSON, error("Authorization error"))
+_DRAINING = Answer(503, JSON, error("this process is shutting down"))
+_log = logging.getLogger("bentoml.serve")
 
 
-def load(bento: Path, release: str) -> App:
-    """The service of the Bento in the folder `bento`, as an application that answers in the name of `release`.
-
-    Changes into the Bento's folder for good, so that the service may read its files by relative names. Raises
-    whatever the service's own module raises. The model itself is loaded later, when the application starts up.
-    """
-    configure_server_logging()  # type: ignore[no-untyped-call]
-    service: Any = bentoml.load(str(bento), standalone_load=True)
-    server_context.service_type = "entry_service"
-    server_context.service_name = service.name
-    server_context.bento_name = service.bento.tag.name if service.bento else service.name
-    server_context.bento_version = release[:_SHORT] or "sealed"
-    server_context.worker_index = 1
-    # Both are replaced here, and cost more than a small model's answer: the log line below, and tracing to nowhere.
-    service.config["logging"] = {"access": {"enabled": False}}
-    service.config.setdefault("tracing", {"excluded_urls": [".*"]})
-    app: App = service.to_asgi(is_main=True)
-    return app
+class TooBig(Exception):
+    """A body over the limit."""
 
 
-class Served:
-    """`app` with a line of JSON on stdout for every request, and the release's name on every answer."""
+class Gone(Exception):
+    """The client went away before its request was complete."""
 
-    def __init__(self, app: App, release: str) -> None:
-        self.app = app
-        self.release = release[:_SHORT]
-        self.headers = [(b"x-bentoship-release", self.release.encode())] if self.release else []
+
+class Exchange:
+    """One request and its answer, as far as log and metrics are concerned."""
+
+    __slots__ = ("begin", "headers", "request_id", "scope", "status", "task", "trace_id")
+
+    def __init__(self, scope: Message, request_id: bytes) -> None:
+        self.begin = time.perf_counter()
+        self.task = asyncio.current_task()
+        self.scope = scope
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.status = 0
+        given = self.headers.get(b"x-request-id", b"")
+        self.request_id = given if given and _ID.fullmatch(given) else request_id
+        self.trace_id = ""
+        if (parent := self.headers.get(b"traceparent")) and (match := _TRACEPARENT.fullmatch(parent)):
+            self.trace_id = match[1].decode()
+
+
+class Application:
+    """Answers for one loaded service."""
+
+    def __init__(self, bento: Bento, settings: Settings) -> None:
+        self.bento = bento
+        self.settings = settings
+        self.log = AccessLog(settings.release)
+        self.metrics = metrics.Metrics() if metrics.is_enabled() else None
+        self.deadlines = Deadlines(bento.timeout)
         self.failure: str | None = None
         """The traceback of a start-up that failed."""
+        self.is_draining = False
+        self._stock: Any = ProxyHeadersMiddleware(bento.app)  # type: ignore[arg-type]  # another spelling of ASGI's types
+        self._endpoints: dict[str, Endpoint] = {}
+        self._routes = _routes(bento.app)
+        self._release: Headers = [(b"x-bentoship-release", settings.release.encode())] if settings.release else []
+        self._heads: dict[tuple[int, bytes], bytes] = {}
+        self._prefix = secrets.token_hex(8).encode()
+        self._number = itertools.count(1)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request, or watch the start of the application."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, self._watching(send))
-        elif scope["type"] == "http":
+        """Answer one request, or watch the start of the service."""
+        if scope["type"] == "http":
             await self._answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self.bento.app(scope, receive, self._watching(send))
         else:
-            await self.app(scope, receive, send)
+            await self._stock(scope, receive, send)
+
+    def tick(self, in_progress: int) -> None:
+        """Write log and metrics; called once a second."""
+        self.log.flush()
+        if self.metrics:
+            self.metrics.set_in_progress(in_progress)
+            self.metrics.publish()
+
+    def note(self, exchange: Exchange) -> None:
+        """Have log and metrics know of a request that has been answered."""
+        scope, seconds = exchange.scope, time.perf_counter() - exchange.begin
+        path, status = scope["path"], exchange.status
+        if path in PROBES and status == _OK:
+            return
+        if self.metrics:
+            self.metrics.observe(self._route(path), status, seconds)
+        request_id = exchange.request_id.decode("latin-1")
+        self.log.add(scope["method"], path, status, seconds, request_id, exchange.trace_id)
+
+    def exchange(self, scope: Message) -> Exchange:
+        """Begin to count for the request of `scope`."""
+        return Exchange(scope, b"%s-%x" % (self._prefix, next(self._number)))
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        exchange = self.exchange(scope)
+        task = exchange.task
+        assert task is not None  # noqa: S101 -- a server calls an application in a task
+        self.deadlines.enter(task, asyncio.get_running_loop())
+        try:
+            if refusal := self._refusal(exchange):
+                await self._send(exchange, refusal, send)
+            elif (endpoint := self._endpoints.get(scope["path"])) and _is_json(exchange):
+                await self._quickly(endpoint, exchange, receive, send)
+            else:
+                await self._through_bentoml(exchange, receive, send)
+        except TooBig:
+            await self._send(exchange, self._too_big(), send, _CLOSE)
+        except Gone:
+            exchange.status = GONE
+        except asyncio.CancelledError:
+            if not self.deadlines.has_expired(task):
+                raise
+            await self._send(exchange, self._too_late(), send)
+        finally:
+            self.deadlines.leave(task)
+            self.note(exchange)
+
+    def _refusal(self, exchange: Exchange) -> Answer | None:
+        """What is answered before anybody reads the request's body."""
+        scope, headers = exchange.scope, exchange.headers
+        path, own_port = scope["path"], self.settings.metrics_port
+        if path == METRICS and self.metrics:
+            self.metrics.publish()
+        if own_port and (path == METRICS) is not (scope["server"][1] == own_port):
+            return _NOT_FOUND
+        if path == METRICS and not metrics.may_read(self.settings.metrics_token, headers.get(b"authorization", b"")):
+            return _UNAUTHORIZED
+        if self.is_draining and path == "/readyz":
+            return _DRAINING
+        length = headers.get(b"content-length")
+        return self._too_big() if length and int(length) > self.settings.max_body_bytes else None
+
+    async def _quickly(self, endpoint: Endpoint, exchange: Exchange, receive: Receive, send: Send) -> None:
+        body = await self._body(receive)
+        scope = exchange.scope
+        # The service may look at `context.request` without having asked for it as a parameter.
+        _request_var.set(Request(scope))
+        _response_var.set(ServiceContext.ResponseContext())
+        try:
+            answer = await endpoint.answer(body)
+        finally:
+            if folder := scope["state"].get("temp_dir"):
+                request_tempdir_pool.release(folder)
+        if answer.response is None:
+            await self._send(exchange, answer, send)
+        else:
+            await answer.response(scope, receive, self._noting(exchange, send))
+
+    async def _body(self, receive: Receive) -> bytes:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            return bytes(message.get("body", b""))
+        body = bytearray()
+        while message["type"] == "http.request":
+            body += message.get("body", b"")
+            if len(body) > self.settings.max_body_bytes:
+                raise TooBig
+            if not message.get("more_body"):
+                return bytes(body)
+            message = await receive()
+        raise Gone
+
+    async def _through_bentoml(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        read = 0
+        limit = self.settings.max_body_bytes
+        problem: Exception | None = None
+
+        async def counted() -> Message:
+            nonlocal read, problem
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > limit:
+                problem = TooBig()
+                raise problem
+            if message["type"] == "http.disconnect" and not exchange.status:
+                problem = Gone()
+            return message
+
+        noting = self._noting(exchange, send)
+
+        async def unless_in_trouble(message: Message) -> None:
+            # BentoML makes a 500 of whatever goes wrong while it reads, and that is not what is to be said.
+            if not problem or exchange.status:
+                await noting(message)
+
+        try:
+            await self._stock(exchange.scope, counted, unless_in_trouble)
+        except Exception:
+            if problem is None:
+                raise
+        if problem and not exchange.status:
+            raise problem
+
+    def _noting(self, exchange: Exchange, send: Send) -> Send:
+        """`send` for answers of BentoML: they get our headers, and a stream may last as long as it likes."""
+
+        async def note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *self._own_headers(exchange)]
+                if exchange.task:
+                    self.deadlines.leave(exchange.task)
+            await send(message)
+
+        return note
+
+    async def _send(self, exchange: Exchange, answer: Answer, send: Send, *more: tuple[bytes, bytes]) -> None:
+        if exchange.status:
+            return  # an answer is under way, and can't be taken back
+        exchange.status = answer.status
+        if not more and not self.is_draining and (at_once := exchange.scope.get("extensions", {}).get(AT_ONCE)):
+            head = b"%scontent-length: %d\r\nx-request-id: %s\r\n" % (
+                self._head(answer.status, answer.content_type),
+                len(answer.body),
+                exchange.request_id,
+            )
+            if at_once(head, answer.body):
+                return
+        headers = [
+            (b"content-type", answer.content_type),
+            (b"content-length", b"%d" % len(answer.body)),
+            *self._own_headers(exchange),
+            *more,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _head(self, status: int, content_type: bytes) -> bytes:
+        """Status line and headers of an answer, as far as they are the same every time."""
+        head = self._heads.get((status, content_type))
+        if head is None:
+            lines = [(b"content-type", content_type), *self._release]
+            phrase = HTTPStatus(status).phrase.encode()
+            head = b"HTTP/1.1 %d %s\r\n" % (status, phrase) + b"".join(b"%s: %s\r\n" % line for line in lines)
+            self._heads[status, content_type] = head
+        return head
+
+    def _own_headers(self, exchange: Exchange) -> Headers:
+        own = [*self._release, (b"x-request-id", exchange.request_id)]
+        return [*own, _CLOSE] if self.is_draining else own
+
+    def _too_big(self) -> Answer:
+        limit = self.settings.max_body_bytes
+        return Answer(413, JSON, error(f"the body of a request may have at most {limit:,} bytes"))
+
+    def _too_late(self) -> Answer:
+        # In BentoML's words.
+        return Answer(504, JSON, error(f"Not able to process the request in {self.deadlines.seconds:g} seconds"))
+
+    def _route(self, path: str) -> str:
+        if path in self._routes:
+            return path
+        mounted = (route for route in self._routes if route.endswith("/*") and path.startswith(route[:-1]))
+        return next(mounted, metrics.OTHER)
 
     def _watching(self, send: Send) -> Send:
         async def watch(message: Message) -> None:
             if message["type"] == "lifespan.startup.failed":
                 self.failure = message.get("message", "")
             elif message["type"] == "lifespan.startup.complete":
+                self._endpoints = bound(self.bento)
                 # What is loaded now stays for good; looking through it again and again costs the slowest answers most.
                 gc.collect()
                 gc.freeze()
@@ -76,31 +292,16 @@ class Served:
 
         return watch
 
-    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
-        begin = time.perf_counter()
-        status = 0
 
-        async def name(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *self.headers]
-            await send(message)
+def _is_json(exchange: Exchange) -> bool:
+    if exchange.scope["method"] != "POST":
+        return False
+    media_type = exchange.headers.get(b"content-type", JSON)
+    return media_type == JSON or media_type.split(b";")[0].strip() not in _BENTOML_READS
 
-        try:
-            await self.app(scope, receive, name)
-        finally:
-            self._log(scope, status, time.perf_counter() - begin)
 
-    def _log(self, scope: Message, status: int, seconds: float) -> None:
-        if scope["path"] in _PROBES and status == _OK:
-            return
-        line = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "method": scope["method"],
-            "path": scope["path"],
-            "status": status,
-            "milliseconds": round(seconds * 1000, 3),
-            "release": self.release,
-        }
-        sys.stdout.write(f"{json.dumps(line)}\n")
+def _routes(app: Any) -> frozenset[str]:
+    """The paths of an application of Starlette; mounted ones end with `/*`."""
+    plain = {route.path for route in app.routes if isinstance(route, Route)}
+    mounts = {f"{getattr(route, 'path', '')}/*" for route in app.routes if not isinstance(route, Route)}
+    return frozenset(plain | mounts)

@@ -1,0 +1,101 @@
+"""The BentoML service of this release, and its own application, without the layers that the launcher replaces."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bentoml
+from _bentoml_impl.server.app import ServiceAppFactory
+from _bentoml_impl.tasks import Sqlite3Store
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.context import server_context
+from bentoml.exceptions import BentoMLException
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware  # noqa: TC002 -- see TC001
+from starlette.requests import Request  # noqa: TC002
+from starlette.responses import JSONResponse, Response
+
+from .asgi import UNREADABLE, App
+
+_REPLACED = {
+    "RunnerTrafficMetricsMiddleware",  # labels by raw path, so that unknown URLs fill the memory
+    "AccessLogMiddleware",  # no JSON
+    "TimeoutMiddleware",  # never cancels its timers
+    "MaxConcurrencyMiddleware",
+    "OpenTelemetryMiddleware",  # goes around everything, and only when tracing is configured
+    "CORSMiddleware",  # goes around everything
+}
+_PARSING = "from_http_request"
+
+
+@dataclass(frozen=True)
+class Bento:
+    """A loaded service. Its model is loaded later, when `app` starts up."""
+
+    service: Any
+    factory: Factory
+    app: App
+
+    @property
+    def instance(self) -> Any:
+        """The object whose methods answer; there is one from start-up to shut-down."""
+        return self.factory._service_instance  # noqa: SLF001 -- BentoML has no other name for it
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a request may take: `traffic.timeout` of the service."""
+        return float(self.factory.timeout or 0) or 60.0
+
+    @property
+    def max_concurrency(self) -> int:
+        """Requests that one process may have in progress: `traffic.max_concurrency`, or 0."""
+        return int(self.factory.max_concurrency or 0)
+
+
+class Factory(ServiceAppFactory):  # type: ignore[misc]  # BentoML's types aren't published
+    """BentoML's application of a service, with 400 instead of 500 for a request that can't be read."""
+
+    @property
+    def middlewares(self) -> list[Middleware]:
+        """Those that the launcher doesn't bring itself."""
+        return [layer for layer in super().middlewares if getattr(layer.cls, "__name__", "") not in _REPLACED]
+
+    async def api_endpoint(self, name: str, request: Request) -> Response:
+        """Answer a request to the endpoint `name`."""
+        try:
+            response: Response = await super().api_endpoint(name, request)
+            return response
+        except (BentoMLException, ValidationError):
+            raise
+        except (*UNREADABLE, HTTPException) as error:
+            if not _while_parsing(error):
+                raise
+            return JSONResponse({"error": f"the request can't be read: {error}"}, status_code=400)
+
+
+def load(folder: Path, release: str) -> Bento:
+    """The service of the Bento in `folder`, which answers in the name of `release`.
+
+    Changes into the Bento's folder for good, so that the service may read its files by relative names. Raises
+    whatever the service's own module raises.
+    """
+    service: Any = bentoml.load(str(folder), standalone_load=True)
+    server_context.service_type = "entry_service"
+    server_context.service_name = service.name
+    server_context.bento_name = service.bento.tag.name if service.bento else service.name
+    server_context.bento_version = release or "sealed"
+    server_context.worker_index = 1
+    service.inject_config()
+    if service.needs_task_db():
+        Sqlite3Store.init_db(BentoMLContainer.result_store_file.get())  # `bentoml serve` does so in its parent
+    # is_main is what makes BentoML refuse pickled requests.
+    factory = Factory(service, is_main=True)
+    return Bento(service, factory, factory())
+
+
+def _while_parsing(error: Exception) -> bool:
+    return any(frame.f_code.co_name == _PARSING for frame, _ in traceback.walk_tb(error.__traceback__))

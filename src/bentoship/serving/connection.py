@@ -1,0 +1,198 @@
+"""HTTP connections: uvicorn's, with bounds on what a client may take, and a 429 that costs next to nothing.
+
+uvicorn has no time-out for a slow client and no limit for the head of a request, and starts a timer at the end of
+every answer. Here one look at all connections a second does for every kind of time-out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from .app import Application
+from .asgi import AT_ONCE, METRICS, PROBES, Message, error
+
+KEEP_ALIVE_SECONDS = 75.0
+"""How long an idle connection stays open: longer than the 60 seconds of the clouds' load balancers, which would
+otherwise send a request into a connection that is just being closed."""
+LONGEST_HEAD = 64 * 1024
+"""Bytes that the head of a request may have, more or less: what comes in one piece is taken in one piece."""
+LAST_CALL_SECONDS = 0.5
+"""How long a client that has nothing in progress may still send a request when the process ends."""
+RETRY_SECONDS = 1
+_ALWAYS = PROBES | {METRICS}
+
+
+@dataclass
+class Limits:
+    """What all connections of a process share."""
+
+    application: Application
+    is_direct: bool
+    """Whether nothing is between the connections and the application, so that it may answer without ASGI's words."""
+    concurrency: int
+    connections: int
+    client_seconds: float
+    busy: dict[bool, bytes] = field(init=False)
+    """The answer to a request too many, by whether the connection is kept."""
+
+    def __post_init__(self) -> None:
+        release = self.application.settings.release
+        more = [f"retry-after: {RETRY_SECONDS}", *([f"x-bentoship-release: {release}"] if release else [])]
+        body = error("Too many requests")
+        self.busy = {kept: _raw(HTTPStatus.TOO_MANY_REQUESTS, body, more, kept=kept) for kept in (True, False)}
+
+
+class Connection(HttpToolsProtocol):
+    """One connection of a client."""
+
+    def __init__(self, limits: Limits, **others: Any) -> None:
+        super().__init__(**others)
+        self.limits = limits
+        self.extensions: dict[str, Any] = {AT_ONCE: self._write_at_once} if limits.is_direct else {}
+        self.answering: RequestResponseCycle
+        """The request that is being answered; later ones of a pipeline wait."""
+        self.heard_at = self.loop.time()
+        """When the client last sent something, or was last answered."""
+        self.reading_since = 0.0
+        """When the request began that isn't complete yet; 0 when there is none."""
+        self.stalled_since = 0.0
+        """Since when the client doesn't read its answer; 0 when it does."""
+        self.is_in_head = False
+        self.head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come; one too many is told so."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            self._turn_away(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
+
+    def data_received(self, data: bytes) -> None:
+        """Something has come from the client."""
+        if self.transport.is_closing():
+            return
+        self.heard_at = self.loop.time()
+        super().data_received(data)
+        if self.is_in_head:
+            self.head_bytes += len(data)
+            if self.head_bytes > LONGEST_HEAD:
+                self._turn_away(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too long")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self.reading_since = self.heard_at
+        self.is_in_head = True
+        self.head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head of a request is complete."""
+        self.is_in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is complete."""
+        self.reading_since = 0.0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is complete: go on with the next request that is here already. Sets no timer."""
+        self.heard_at = self.loop.time()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+
+    def shutdown(self) -> None:
+        """The process is about to end: an idle client, which may just be sending, has a moment to do so."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LAST_CALL_SECONDS, self._close_if_idle)
+        else:
+            self.cycle.keep_alive = False
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered."""
+        self.stalled_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self.stalled_since = 0.0
+        super().resume_writing()
+
+    def look(self, now: float) -> None:
+        """Close the connection if its client takes too long."""
+        patience = self.limits.client_seconds
+        is_idle = self.cycle is None or self.cycle.response_complete
+        if self.stalled_since and now - self.stalled_since > patience:
+            self.transport.abort()
+        elif self.reading_since and not self.flow.read_paused:
+            since = self.reading_since if self.is_in_head else self.heard_at
+            if now - since > patience:
+                self._turn_away(HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time")
+        elif is_idle and not self.reading_since and now - self.heard_at > KEEP_ALIVE_SECONDS:
+            self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if len(self.tasks) >= self.limits.concurrency and cycle.scope["path"] not in _ALWAYS:
+            self._refuse(cycle)
+        else:
+            self.answering = cycle
+            cycle.scope["extensions"] = self.extensions
+            super()._start_asgi_task(cycle, app)
+
+    def _write_at_once(self, head: bytes, body: bytes) -> bool:
+        """Write a whole answer without looking at each of its headers again; False when that isn't possible now."""
+        cycle = self.answering
+        if self.flow.write_paused or cycle.disconnected or not cycle.keep_alive or self.transport.is_closing():
+            return False
+        date = [b"%s: %s\r\n" % header for header in self.server_state.default_headers]
+        self.transport.write(b"".join([head, *date, b"\r\n", body]))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        self.on_response_complete()
+        return True
+
+    def _refuse(self, cycle: RequestResponseCycle) -> None:
+        """Answer 429 at once, without a task."""
+        application = self.limits.application
+        exchange = application.exchange(cast("Message", cycle.scope))
+        exchange.status = HTTPStatus.TOO_MANY_REQUESTS
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(self.limits.busy[cycle.keep_alive])
+        if not cycle.keep_alive:
+            self.transport.close()
+        application.note(exchange)
+        self.on_response_complete()
+
+    def _turn_away(self, status: HTTPStatus, sentence: str) -> None:
+        """End the connection, with an answer where none has begun."""
+        cycle = None if self.is_in_head else self.cycle
+        if cycle is None or not cycle.response_started:
+            self.transport.write(_raw(status, error(sentence), [], kept=False))
+        if cycle is not None:
+            cycle.response_started = cycle.response_complete = True
+            cycle.message_event.set()
+        self.transport.close()
+
+
+def _raw(status: HTTPStatus, body: bytes, more: list[str], *, kept: bool) -> bytes:
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        *more,
+        *([] if kept else ["connection: close"]),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -1,0 +1,193 @@
+"""What the launcher gives back beside answers: time-outs, limits, ids, log, metrics; seen from outside."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from launched import PATIENCE, RELEASE, Served, free_port, packages, serving, with_service
+
+from bentoship.serving.settings import WrongSettings, read
+
+SERVICE = """
+import asyncio
+from pathlib import Path
+
+import bentoml
+
+
+@bentoml.service(name="tiny", traffic={"timeout": 3})
+class Tiny:
+    @bentoml.api
+    async def double(self, number: float) -> float:
+        return number * 2
+
+    @bentoml.api
+    async def wait(self, folder: str) -> str:
+        await asyncio.to_thread((Path(folder) / "begun").write_text, "begun")
+        return await asyncio.to_thread((Path(folder) / "answer").read_text)
+
+    @bentoml.api
+    async def sleep(self) -> str:
+        await asyncio.sleep(3600)
+
+    @bentoml.api
+    def sleep_with_context(self, ctx: bentoml.Context) -> str:
+        import time
+        time.sleep(5)
+
+    @bentoml.api
+    async def length(self, text: str, /) -> int:
+        return len(text)
+
+    @bentoml.api
+    def file_size(self, file: Path) -> int:
+        return len(file.read_bytes())
+"""
+LIMITS = {
+    "SERVING_MAX_CONCURRENCY": "2",
+    "SERVING_MAX_CONNECTIONS": "8",
+    "SERVING_MAX_BODY_MB": "0.5",
+    "SERVING_CLIENT_SECONDS": "1",
+    "SERVING_METRICS_TOKEN": "let me see",
+}
+BIG = b"x" * (600 << 10)
+HEAD = b"POST /length HTTP/1.1\r\nhost: a\r\n"
+FORM = "multipart/form-data; boundary=a"
+PART = b'--a\r\ncontent-disposition: form-data; name="file"; filename="b"\r\n\r\n'
+TOKEN = {"authorization": "Bearer let me see"}
+
+
+@pytest.fixture(scope="module")
+def limited(unpacked, tmp_path_factory) -> Iterator[Served]:
+    folder = with_service(unpacked, tmp_path_factory.mktemp("limited") / "release", SERVICE)
+    state = tmp_path_factory.mktemp("limited-host") / "state"
+    with serving(folder, state, BENTOSHIP_SITE_PACKAGES=packages(unpacked), **LIMITS) as served:
+        yield served
+
+
+@pytest.mark.parametrize("path", ["/sleep", "/sleep_with_context"])
+def test_what_takes_too_long_is_answered_504_in_bentoml_s_words(limited, path) -> None:
+    answer = limited.post(path, {})
+    assert answer.status_code == 504
+    assert answer.json() == {"error": "Not able to process the request in 3 seconds"}
+
+
+def test_a_request_too_many_is_answered_429_at_once_and_probes_are_not(limited) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(limited.post, "/sleep", {}) for _ in range(2)]
+        while (answer := limited.post("/double", {"number": 1})).status_code != 429:
+            assert answer.status_code == 200
+        assert answer.json() == {"error": "Too many requests"}
+        assert answer.headers["retry-after"] == "1"
+        assert answer.headers["x-bentoship-release"] == RELEASE[:12]
+        assert limited.get("/readyz").status_code == 200
+        assert [request.result().status_code for request in waiting] == [504, 504]
+    assert limited.post("/double", {"number": 1}).json() == 2
+
+
+@pytest.mark.parametrize("path", ["/length", "/nowhere"])
+def test_a_body_over_the_limit_is_answered_413_unread(limited, path) -> None:
+    answer = httpx.post(f"{limited.url}{path}", content=BIG, trust_env=False)
+    assert answer.status_code == 413
+    assert answer.json() == {"error": "the body of a request may have at most 524,288 bytes"}
+
+
+@pytest.mark.parametrize(("path", "media_type"), [("/length", "text/plain"), ("/file_size", FORM)])
+def test_so_it_is_when_the_length_is_not_said(limited, path, media_type) -> None:
+    headers = {"content-type": media_type}
+    assert httpx.post(f"{limited.url}{path}", content=iter([PART, BIG]), headers=headers).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST /leng", 408),
+        (HEAD + b"x-slow: ", 408),
+        (HEAD + b"content-length: 10\r\n\r\nabc", 408),
+        (HEAD + b"x: " + b"y" * 70_000 + b"\r\n", 431),
+        (b"GET /" + b"y" * 70_000, 431),
+    ],
+    ids=["line", "head", "body", "long head", "long line"],
+)
+def test_a_client_that_is_slow_or_sends_a_long_head_is_turned_away(limited, sent, status) -> None:
+    answer = limited.raw(sent)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+def test_a_client_that_goes_away_is_no_failure(limited) -> None:
+    assert limited.raw(HEAD + b"content-length: 10\r\n\r\nabc", shut=True)[:12] in {b"", b"HTTP/1.1 408"}
+    assert limited.post("/double", {"number": 1}).json() == 2
+
+
+def test_a_connection_too_many_is_told_so(limited) -> None:
+    idle = [socket.create_connection(("127.0.0.1", limited.port), timeout=PATIENCE) for _ in range(12)]
+    try:
+        told = [connection for connection in idle[8:] if connection.recv(12) == b"HTTP/1.1 503"]
+        assert told
+    finally:
+        for connection in idle:
+            connection.close()
+    while True:  # until it has noticed that they are gone
+        try:
+            assert limited.get("/readyz").status_code in {200, 503}
+            if limited.post("/double", {"number": 1}).status_code == 200:
+                break
+        except httpx.TransportError:
+            continue
+
+
+def test_a_request_id_is_kept_or_given(limited) -> None:
+    kept = limited.post("/double", {"number": 1}, headers={"x-request-id": "a-b:c/1"})
+    assert kept.headers["x-request-id"] == "a-b:c/1"
+    wrong = {"x-request-id": "a b"}
+    given = {limited.post("/double", {"number": 1}, headers=wrong).headers["x-request-id"] for _ in "ab"}
+    assert len(given) == 2
+    assert "a b" not in given
+    assert limited.get("/nowhere").headers["x-request-id"]
+
+
+def test_metrics_are_by_route_and_release_and_for_those_who_know_the_token(limited) -> None:
+    for number in range(20):
+        limited.get(f"/nowhere/{number}")
+    limited.post("/double", {"number": 1})
+    assert limited.get("/metrics").status_code == 401
+    assert limited.get("/metrics", headers={"authorization": "Bearer let me"}).status_code == 401
+    text = limited.get("/metrics", headers=TOKEN).text
+    routes = set(re.findall(r'request_total\{endpoint="([^"]*)"', text))
+    assert "other" in routes
+    assert not [route for route in routes if "nowhere" in route]
+    assert re.search(rf'endpoint="/double",http_response_code="200".*service_version="{RELEASE[:12]}"\}} [1-9]', text)
+
+
+def test_the_log_says_what_was_answered(unpacked, tmp_path) -> None:
+    folder = with_service(unpacked, tmp_path / "release", SERVICE)
+    variables = {"BENTOSHIP_SITE_PACKAGES": packages(unpacked), "SERVING_METRICS_PORT": str(free_port())}
+    with serving(folder, tmp_path / "state", **variables) as served:
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01", "x-request-id": "mine"}
+        served.post("/double", {"number": 1}, headers=headers)
+        served.post("/double", {"number": "many"})
+        assert served.get("/metrics").status_code == 404
+        private = f"http://127.0.0.1:{variables['SERVING_METRICS_PORT']}"
+        assert httpx.get(f"{private}/metrics", trust_env=False).status_code == 200
+        assert httpx.post(f"{private}/double", json={"number": 1}, trust_env=False).status_code == 404
+        entries = [entry for entry in served.ended() if "path" in entry]
+    said = [(entry["path"], entry["status"]) for entry in entries]
+    assert said == [("/double", 200), ("/double", 400), ("/metrics", 404), ("/metrics", 200), ("/double", 404)]
+    assert (entries[0]["request_id"], entries[0]["trace_id"]) == ("mine", trace)
+
+
+def test_wrong_settings_are_told_all_at_once() -> None:
+    with pytest.raises(WrongSettings) as caught:
+        read({"SERVING_WORKERS": "many", "SERVING_MAX_BODY_MB": "nan", "SERVING_WORKRES": "2"})
+    assert str(caught.value).split("; ") == [
+        "SERVING_WORKERS is 'many', and must be a whole number from 1 to 1024",
+        "SERVING_MAX_BODY_MB is 'nan', and must be a number from 0.001 to 100000",
+        "SERVING_WORKRES is no setting: did you mean SERVING_WORKERS?",
+    ]
