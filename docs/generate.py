@@ -54,16 +54,15 @@ PROVED: dict[str, dict[str, str]] = {
     },
     "azure/web_app": {
         "declared": "yes: `tests/golden/azure/`",
-        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
-        "served": "its start command: `tests/boot/test_boot_web_app.py`; its swap, over a fake of the API: "
-        "`tests/provider/test_azure_kinds.py`",
+        "engine": "in rehearsals: `tests/rehearsal/test_play.py`",
+        "served": "in rehearsals: `tests/rehearsal/test_play.py`; its start command: `tests/boot/test_boot_web_app.py`",
         "machine": "-",
         "cloud": "not yet",
     },
     "azure/virtual_machine": {
         "declared": "yes: `tests/golden/azure/`",
-        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
-        "served": "not yet",
+        "engine": "in rehearsals: `tests/rehearsal/test_play.py`",
+        "served": "in rehearsals: `tests/rehearsal/test_play.py`",
         "machine": "not yet",
         "cloud": "not yet",
     },

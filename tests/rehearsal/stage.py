@@ -25,12 +25,17 @@ from projects import ROOT
 from small_release import small_release
 
 AWS = {"region": "eu-central-1", "http": True}
+AZURE = {"subscription": "11111111-2222-4333-8444-555555555555", "region": "westeurope"}
 THREE = {"scale": {"min_replicas": 2, "max_replicas": 3}}
 DEPLOYMENTS: Mapping[str, Mapping[str, object]] = {
     "beanstalk": {"target": "aws/elastic_beanstalk", **AWS},
     "balanced": {"target": "aws/elastic_beanstalk", **AWS, **THREE},
     "machine": {"target": "aws/ec2", **AWS},
     "fleet": {"target": "aws/ec2", **AWS, **THREE},
+    "app": {"target": "azure/web_app", **AZURE},
+    "apps": {"target": "azure/web_app", **AZURE, **THREE},
+    "vm": {"target": "azure/virtual_machine", **AZURE, "http": True},
+    "vmss": {"target": "azure/virtual_machine", **AZURE, "http": True, **THREE},
 }
 ENVIRONMENT = "staging"
 IS_WHOLE = os.environ.get("BENTOSHIP_MATRIX") == "whole"
@@ -74,15 +79,16 @@ class Stage:
         return done
 
     @property
-    def world(self) -> World:
-        return World.of("aws", home.folder(self.project) / "worlds")
+    def worlds(self) -> list[World]:
+        return home.worlds(self.project)
 
     def arm(self, *words: str) -> None:
         rehearsal.arm(self.project, words)
 
     def made(self) -> list[str]:
-        """What exists beyond what the account had before, as `type id`."""
-        return [f"{item.short_type} {item.id}" for item in self.world.every() if not item.given]
+        """What exists beyond what the accounts had before, as `type id`."""
+        every = [item for world in self.worlds for item in world.every()]
+        return [f"{item.short_type} {item.id}" for item in every if not item.given]
 
     def machines(self) -> dict[str, dict]:
         return httpx.get(f"{control.address(self.project.home)}/hosts", trust_env=False).json()["machines"]

@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 from ..errors import EngineMissing, UpdateFailed
+from ..patience import patience
 
 ENDPOINT = "BENTOSHIP_AZURE_ENDPOINT"
 """Names another address than Azure's own, and no credentials are asked for then: a double's."""
@@ -52,8 +53,8 @@ class Patience:
 
     def __init__(self, where: str, seconds: float, cancelled: threading.Event) -> None:
         self.where = where
-        self._seconds, self._cancelled = seconds, cancelled
-        self._end, self._pause = time.monotonic() + seconds, _FIRST_PAUSE
+        self._seconds, self._cancelled = patience(seconds), cancelled
+        self._end, self._pause = time.monotonic() + self._seconds, _FIRST_PAUSE
 
     def wait(self, seen: str) -> None:
         """Pause before the next look; UpdateFailed when the time is over or the operation was cancelled."""

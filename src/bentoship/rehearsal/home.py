@@ -63,7 +63,7 @@ def running(root: Path) -> dict[str, str]:
     """As `make`, with the process that runs machines started, unless it runs."""
     variables = make(root)
     url = control.ensure(root, variables)
-    return {**variables, control.VARIABLE: url, "AWS_ENDPOINT_URL": url}
+    return {**variables, control.VARIABLE: url, "AWS_ENDPOINT_URL": url, "BENTOSHIP_AZURE_ENDPOINT": url}
 
 
 def make(root: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ...host import ports
 from ..hosts.balancer import LONGEST_DRAIN, Balancer, HealthCheck
-from ..hosts.front import Front
+from ..hosts.front import Front, loopback
 from ..hosts.plane import Plane
 from ..world import Resource
 from .api import Api
@@ -17,7 +17,7 @@ from .balancing import BALANCER, LISTENER, TARGETS
 from .beanstalk import ENVIRONMENT_TAG, Environment
 from .compute import ENVIRONMENT, GROUP
 from .groups import GROUP_TAG, Group
-from .instances import Instances, loopback
+from .instances import Instances
 from .network import ADDRESS, INSTANCE
 from .store import Store
 

@@ -24,15 +24,6 @@ ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 Properties = Mapping[str, Any]
 
 
-def loopback(name: str) -> str:
-    """An address of this machine for `name`, the same every time, in place of a public one of the cloud.
-
-    All of 127.0.0.0/8 is this machine (RFC 6890); Linux listens at any of it without being told first.
-    """
-    digest = hashlib.sha256(name.encode()).digest()
-    return f"127.{64 + digest[0] % 128}.{digest[1]}.{1 + digest[2] % 254}"
-
-
 class Instances:
     """Every machine of the rehearsed account, and who may read what with which keys."""
 

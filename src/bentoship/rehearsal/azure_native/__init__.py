@@ -28,4 +28,5 @@ CLOUD = Cloud(
     settings={"subscriptionId": ("ARM_SUBSCRIPTION_ID",)},
     labels=Labels(whole="", default=()),
     answered=answered,
+    loose=("azure-native:monitor:MetricAlert", "azure-native:portal:Dashboard"),
 )

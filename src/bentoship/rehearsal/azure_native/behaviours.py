@@ -9,14 +9,16 @@ from urllib.parse import quote
 
 from ...errors import InvalidConfiguration
 from ..cloud import Behaviour, Properties
+from ..hosts.control import both, hosted
 from ..refusal import refused
 from ..rules import changes
 from ..world import Resource, World
-from .compute import MACHINE
+from .compute import MACHINE, SCALE_SET
 from .naming import GROUP
+from .network import ADDRESS, BALANCER
 from .services import COMPUTE
 from .storage import ACCOUNT, BLOB
-from .web import SITE
+from .web import SITE, SLOT
 
 
 def stored(world: World, account: str, container: str, blob: str) -> Path:
@@ -64,13 +66,16 @@ def answered(_: str, properties: Properties) -> Properties:
     return {**properties, "identity": {**identity, "userAssignedIdentities": {str(each): {} for each in given}}}
 
 
+_RUN = (ADDRESS, BALANCER, SCALE_SET, SLOT)
 BEHAVIOURS: Mapping[str, Behaviour] = {
+    **{kind: hosted("azure-native") for kind in _RUN},
     BLOB: Behaviour(created=put_blob, updated=lambda world, _, new: put_blob(world, new), deleted=delete_blob),
     ACCOUNT: Behaviour(deleted=delete_account),
-    SITE: Behaviour(deleted=delete_with_all),
+    SITE: both(Behaviour(deleted=delete_with_all), hosted("azure-native")),
     GROUP: Behaviour(deleted=delete_with_all),
-    MACHINE: Behaviour(updated=refuse_another_script),
+    MACHINE: both(Behaviour(updated=refuse_another_script), hosted("azure-native")),
 }
+"""What `hosted` does is in hosting.py, in the process that runs the machines."""
 
 
 def _delete_below(world: World, resource: Resource) -> None:

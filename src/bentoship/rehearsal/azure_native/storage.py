@@ -49,7 +49,7 @@ RULES = {
         regional=False,
     ),
     BLOB: Rules(
-        Calls(STORAGE, "Put Blob", "Get Blob Properties", "Put Blob", "Delete Blob"),
+        Calls(STORAGE, "PutBlob", "GetBlobProperties", "PutBlob", "DeleteBlob"),
         identity="/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage"
         "/storageAccounts/{accountName}/blobServices/default/containers/{containerName}/blobs/{blobName}",
         outputs={
