@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,14 @@ def test_what_can_not_be_read_is_the_client_s_fault(kinds_served, stock, case) -
     status, _, body = asked(kinds_served, *UNREADABLE[case])
     assert status == 400
     assert b"the request can't be read" in body
+
+
+def test_the_page_loads_nothing_from_elsewhere(kinds_served, stock) -> None:
+    assert "googletagmanager" in stock.get("/").text
+    page = kinds_served.get("/")
+    assert "swagger-ui-bundle.js" in page.text
+    assert not re.search(r"googletagmanager|src=.https?:", page.text)
+    assert page.headers["content-security-policy"].startswith("default-src 'self'; ")
 
 
 def test_a_task_is_submitted_and_asked_for(kinds_served) -> None:

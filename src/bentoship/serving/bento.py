@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware  # noqa: TC002 -- see TC001
 from starlette.requests import Request  # noqa: TC002
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from .asgi import UNREADABLE, App
 
@@ -30,6 +31,11 @@ _REPLACED = {
     "CORSMiddleware",  # goes around everything
 }
 _PARSING = "from_http_request"
+_TRACKER = re.compile(r"<(script|noscript)>(?:(?!</\1>).)*googletagmanager.*?</\1>", re.DOTALL)
+_ONLY_OURS = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+)
+"""What a browser may load for the page: nothing from anywhere else, whatever a later BentoML writes into it."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,12 @@ class Factory(ServiceAppFactory):  # type: ignore[misc]  # BentoML's types aren'
     def middlewares(self) -> list[Middleware]:
         """Those that the launcher doesn't bring itself."""
         return [layer for layer in super().middlewares if getattr(layer.cls, "__name__", "") not in _REPLACED]
+
+    async def index_page(self, request: Request) -> Response:
+        """BentoML's page at `/`, without the tracker that it loads from elsewhere into every visitor's browser."""
+        file = await super().index_page(request)
+        page = Path(file.path).read_text(encoding="utf-8")  # noqa: ASYNC240 -- three kilobytes
+        return HTMLResponse(_TRACKER.sub("", page), headers={"content-security-policy": _ONLY_OURS})
 
     async def api_endpoint(self, name: str, request: Request) -> Response:
         """Answer a request to the endpoint `name`."""
