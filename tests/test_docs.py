@@ -23,6 +23,7 @@ from bentoship import environments, targets
 from bentoship.host import ports
 from bentoship.host.control import Supervisor
 from bentoship.project import Project
+from bentoship.rehearsal.hosts import control
 from projects import ROOT
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -129,6 +130,7 @@ def test_readme_is_true(tmp_path):
                     assert reader.expected(line) in printed, f"{command} prints\n{printed}"
     finally:
         Supervisor(reader.root / ".bentoship" / "local" / "dev-local").shut_down()
+        control.end(reader.root / ".bentoship" / "rehearsal")
 
 
 @pytest.mark.slow

@@ -22,6 +22,10 @@ NEWEST, OLDER = (
     for digit in "ab"
 )
 HTTP = {"region": "eu-central-1", "http": True}
+SECRETS = {
+    "API_KEY": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:salary-AbCdEf",
+    "TOKEN": "arn:aws:ssm:eu-central-1:111122223333:parameter/salary/token",
+}
 HTTPS = {"region": "eu-central-1", "domain": "salary.example.com"}
 AZURE = {"subscription": "11111111-2222-4333-8444-555555555555", "region": "westeurope"}
 GOOGLE = {"project": "acme-models", "region": "europe-west3"}
@@ -63,6 +67,7 @@ CASES = {
     "aws/ec2-3-domain": Case("aws/ec2", HTTPS, 3),
     "aws/elastic_beanstalk-1": Case("aws/elastic_beanstalk", HTTP),
     "aws/elastic_beanstalk-3": Case("aws/elastic_beanstalk", HTTP, 3),
+    "aws/elastic_beanstalk-1-secrets": Case("aws/elastic_beanstalk", {**HTTP, "secrets": SECRETS}),
     "aws/elastic_beanstalk-3-domain": Case("aws/elastic_beanstalk", HTTPS, 3),
     "aws/elastic_beanstalk-3-canary": Case("aws/elastic_beanstalk", HTTP, 3, canary=10),
     "azure/virtual_machine-1": Case("azure/virtual_machine", {**AZURE, "http": True}),

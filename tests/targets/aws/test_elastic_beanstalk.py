@@ -7,7 +7,7 @@ from recorder import record
 from bentoship.deployment import ReleaseRef
 from bentoship.errors import InvalidConfiguration
 from bentoship.targets.aws.elastic_beanstalk import ElasticBeanstalk
-from golden import HTTP, HTTPS, NEWEST, OLDER, Case
+from golden import HTTP, HTTPS, NEWEST, OLDER, SECRETS, Case
 
 
 def declare(fields=HTTP, replicas=1, releases=(NEWEST, OLDER), **more):
@@ -29,6 +29,20 @@ def settings(declared):
     return {(each["namespace"].removeprefix("aws:"), each["name"]): each["value"] for each in found}
 
 
+GET_SECRET, GET_PARAMETER = "secretsmanager:GetSecretValue", "ssm:GetParameter"
+
+
+def statements(policy):
+    """Action and resources of each statement that has one action."""
+    found = policy["as JSON"]["Statement"]
+    return [(each["Action"], each["Resource"]) for each in found if isinstance(each["Action"], str)]
+
+
+def statements_of(declared):
+    (allowed,) = [each["inputs"]["policy"] for each in of(declared, "RolePolicy")]
+    return statements(allowed)
+
+
 def test_every_kept_release_is_a_version_and_the_environment_points_at_one():
     declared = declare()
     labels = {each["inputs"]["name"] for each in of(declared, "ApplicationVersion")}
@@ -36,12 +50,34 @@ def test_every_kept_release_is_a_version_and_the_environment_points_at_one():
     assert one(declared, "Environment")["inputs"]["version"] == f"r-{NEWEST.short}"
 
 
-def test_going_back_moves_the_pointer_and_nothing_else():
+def test_going_back_moves_the_pointer_and_the_name_that_answers_carry():
     forth, back = declare(), declare(releases=(OLDER, NEWEST))
-    moved = [one(each, "Environment")["inputs"] for each in (forth, back)]
-    assert moved[1].pop("version") == f"r-{OLDER.short}"
-    moved[0].pop("version")
+    assert one(back, "Environment")["inputs"]["version"] == f"r-{OLDER.short}"
+    moved = [dict(settings(each)) for each in (forth, back)]
+    named = [each.pop(("elasticbeanstalk:application:environment", "BENTOSHIP_RELEASE")) for each in moved]
+    assert named == [NEWEST.id, OLDER.id]
     assert moved[0] == moved[1]
+    others = [{**one(each, "Environment")["inputs"], "version": "", "settings": []} for each in (forth, back)]
+    assert others[0] == others[1]
+
+
+def test_secrets_are_names_of_what_the_instances_may_fetch_and_nothing_more():
+    declared = declare(secrets=SECRETS)
+    kept = {name: arn for (space, name), arn in settings(declared).items() if space.endswith("environmentsecrets")}
+    assert kept == SECRETS
+    fetched = {action: on for action, on in statements_of(declared) if action in {GET_SECRET, GET_PARAMETER}}
+    assert fetched == {GET_SECRET: [SECRETS["API_KEY"]], GET_PARAMETER: [SECRETS["TOKEN"]]}
+    assert not {GET_SECRET, GET_PARAMETER} & {action for action, _ in statements_of(declare())}
+
+
+def test_a_secret_that_is_a_variable_as_well_is_told():
+    with pytest.raises(InvalidConfiguration, match=r"secrets.MODE: is a variable as well"):
+        declare(secrets={"MODE": SECRETS["TOKEN"]})
+
+
+def test_a_secret_is_an_arn():
+    with pytest.raises(ValidationError, match=r"secrets\.API_KEY"):
+        ElasticBeanstalk.model_validate({**HTTP, "secrets": {"API_KEY": "sesame"}})
 
 
 def test_what_beanstalk_really_runs_is_checked_before_the_gate():
@@ -115,7 +151,7 @@ def test_variables_reach_the_service():
 def test_variables_that_the_platform_would_refuse_are_told_with_the_number():
     workload = Case("aws/elastic_beanstalk").workload()
     large = type(workload)(**{**workload.__dict__, "variables": {"LONG": "x" * 5000}})
-    with pytest.raises(InvalidConfiguration, match="5,006 bytes, and Elastic Beanstalk takes 4,096"):
+    with pytest.raises(InvalidConfiguration, match="5,089 bytes, and Elastic Beanstalk takes 4,096"):
         record(ElasticBeanstalk.model_validate(HTTP), large)
 
 

@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 from ...errors import BentoshipError
 from ...host.state import Wanted
-from ...patience import patience
 from ...release.unpack import unpack
 from ..hosts.balancer import Balancer, HealthCheck
 from ..hosts.machine import of_this_laptop
@@ -218,8 +217,19 @@ class Environment:
             "BENTOSHIP_STATE_DIR": str(state),
             "PYTHONPYCACHEPREFIX": str(self.plane.root / "bytecode"),
             **_told(settings),
+            **self._secrets(member, settings),
         }
         await machine.run(Wanted(str(folder), variables, command=_procfile(folder)))
+
+    def _secrets(self, member: Resource, settings: Settings) -> dict[str, str]:
+        """What an instance would be told of its secrets: a rehearsal has none, and makes up their values."""
+        namespace = f"{_EB}:application:environmentsecrets"
+        found = {name: arn for (space, name), arn in settings.items() if space == namespace}
+        for name, arn in found.items():
+            action = "secretsmanager:GetSecretValue" if ":secretsmanager:" in arn else "ssm:GetParameter"
+            if not self.instances.may(member, action, arn):
+                raise _DeploymentError(f"{name} could not be fetched: the role may not {action} on {arn}")
+        return {name: f"rehearsed value of {arn}" for name, arn in found.items()}
 
     def _unpacked(self, label: str) -> Path:
         """The folder of a version's bundle: the same bytes are unpacked once."""
@@ -242,7 +252,7 @@ class Environment:
 
     async def _until_healthy(self, members: Sequence[Resource]) -> None:
         seconds = float(self._option(f"{_EB}:command", "Timeout", "600"))
-        end = asyncio.get_running_loop().time() + patience(seconds)
+        end = asyncio.get_running_loop().time() + self.plane.patience(seconds)
         names = {member.id for member in members}
         while not names <= {name for name, state in self._behind().health().items() if state == "healthy"}:
             if trouble := self._trouble(members):

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ...patience import patience
 from ..hosts.balancer import Balancer
 from ..hosts.plane import Plane
 from ..world import Resource
@@ -186,7 +185,7 @@ class Group:
 
     async def _until_healthy(self, member: Resource, refresh: Refresh) -> None:
         grace = float(self.properties.get("healthCheckGracePeriod", 300))
-        end = asyncio.get_running_loop().time() + patience(grace)
+        end = asyncio.get_running_loop().time() + self.plane.patience(grace)
         while not self.is_healthy(member):
             self._heed(refresh)
             machine = self.plane.machines[member.id]

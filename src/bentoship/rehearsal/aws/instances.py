@@ -71,14 +71,13 @@ class Instances:
                 return resource, found
         return None
 
-    def may_read(self, resource: Resource, bucket: str, key: str) -> bool:
-        """Whether the role of an instance allows s3:GetObject on an object."""
+    def may(self, resource: Resource, action: str, arn: str) -> bool:
+        """Whether the role of an instance allows `action` on what is called `arn`; conditions are not evaluated."""
         role = self._role_of(str(resource.properties.get("iamInstanceProfile") or ""))
-        wanted = f"arn:aws:s3:::{bucket}/{key}"
         return any(
             statement.get("Effect") == "Allow"
-            and any(fnmatchcase("s3:GetObject", action) for action in _listed(statement.get("Action")))
-            and any(fnmatchcase(wanted, named) for named in _listed(statement.get("Resource")))
+            and any(fnmatchcase(action, allowed) for allowed in _listed(statement.get("Action")))
+            and any(fnmatchcase(arn, named) for named in _listed(statement.get("Resource")))
             for statement in self._statements(role)
         )
 

@@ -38,7 +38,7 @@ class Store:
         resource, credentials = found
         if not _is_signed(request, self._plane.url, credentials, resource.region):
             return _refusal(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
-        if not self._instances.may_read(resource, bucket, key):
+        if not self._instances.may(resource, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}"):
             return _refusal(403, "AccessDenied", "Access Denied")
         path = stored(self._instances.world, bucket, key)
         return web.FileResponse(path) if path.is_file() else _refusal(404, "NoSuchKey", "The key does not exist.")

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from ...errors import HostError, Problem
+from ...host.lock import sole
 from ..cloud import Behaviour
 from ..refusal import Refused
 from ..world import Resource, World
@@ -55,6 +56,8 @@ def end(root: Path) -> None:
     """End the process and all that it runs; nothing to do when there is none."""
     if url := address(root):
         httpx.delete(f"{url}/hosts", timeout=LONGEST, trust_env=False)
+        with sole(root):  # which it holds to its end
+            (root / FILE).unlink(missing_ok=True)
 
 
 def hosted(cloud: str) -> Behaviour:

@@ -29,6 +29,7 @@ from aiohttp import web
 
 from ...errors import BentoshipError, HostError
 from ...host import ports
+from ...patience import patience
 from .. import faults, home, metadata
 from ..clock import Clock
 from ..world import Resource, World, write_whole
@@ -89,6 +90,11 @@ class Plane:
     def world(self, cloud: str) -> World:
         """What exists in `cloud`."""
         return World.of(cloud, self.root / "worlds")
+
+    @staticmethod
+    def patience(seconds: float) -> float:
+        """How long a cloud waits for a release's health here: less than those wait who have asked the cloud."""
+        return patience(seconds) / 3
 
     async def sleep(self, seconds: float) -> None:
         """Take as long as the cloud does, on the rehearsal's clock."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -43,7 +43,7 @@ def provision(target: ElasticBeanstalk, workload: Workload) -> pulumi.Output[str
     releases = keep_releases(place, workload)
     net = network(place, target, workload.scale)
     front = _balancer_group(place, net, domain) if target.is_balanced(workload.scale) else None
-    machine, service = _roles(place, releases)
+    machine, service = _roles(place, target, releases)
     profile = aws.iam.InstanceProfile(f"{place.name}-machine", role=machine.made.name, opts=place.options())
     application = aws.elasticbeanstalk.Application(place.name, opts=place.options())
     versions = {kept.id: _version(place, application, releases, kept) for kept in workload.releases}
@@ -132,10 +132,11 @@ def _balancer_group(place: Place, net: Network, domain: Domain | None) -> aws.ec
     return group
 
 
-def _roles(place: Place, releases: Releases) -> tuple[Role, Role]:
+def _roles(place: Place, target: ElasticBeanstalk, releases: Releases) -> tuple[Role, Role]:
     """What the machines may do, and what Elastic Beanstalk may do for us."""
     managed = ["AmazonSSMManagedInstanceCore"]
-    allowed = may_read(releases.bucket).apply(lambda reading: policy(reading, *_of_the_platform(place)))
+    also = [*_of_the_platform(place), *_fetching(place, target.secrets)]
+    allowed = may_read(releases.bucket).apply(lambda reading: policy(reading, *also))
     machine = role(place, "machine", "ec2.amazonaws.com", managed, allowed)
     theirs = [
         "service-role/AWSElasticBeanstalkEnhancedHealth",
@@ -167,6 +168,16 @@ def _of_the_platform(place: Place) -> Sequence[Mapping[str, Any]]:
             ],
         },
     ]
+
+
+def _fetching(place: Place, secrets: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    """What an instance needs to fetch these secrets; keys of the user's own only by way of the two services."""
+    by_service = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}
+    for service, action in by_service.items():
+        if arns := sorted({arn for arn in secrets.values() if arn.split(":")[2] == service}):
+            yield {"Effect": "Allow", "Action": action, "Resource": arns}
+            through = {"StringEquals": {"kms:ViaService": f"{service}.{place.region}.amazonaws.com"}}
+            yield {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": through}
 
 
 def _url(place: Place, domain: Domain | None, environment: aws.elasticbeanstalk.Environment) -> pulumi.Output[str]:

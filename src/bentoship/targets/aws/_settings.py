@@ -50,6 +50,7 @@ def settings(target: ElasticBeanstalk, workload: Workload, wiring: Wiring) -> Se
         _logs(target),
         _platform_updates(target, wiring),
         _deployment(target, workload),
+        _secrets(target.secrets, workload.variables),
         _variables({"BENTOSHIP_RELEASE": workload.serving[0].id, **workload.variables}),
         _balanced(workload.scale, wiring) if wiring.balancer_group else _alone(),
         _https(wiring.certificate) if wiring.certificate else {},
@@ -136,6 +137,14 @@ def _variables(variables: Mapping[str, str]) -> Settings:
         raise InvalidConfiguration("variables", fault, "put long values into a file of the service")
     namespace = f"{_EB}:application:environment"
     return {(namespace, name): pulumi.Output.secret(value) for name, value in variables.items()}
+
+
+def _secrets(secrets: Mapping[str, str], variables: Mapping[str, str]) -> Settings:
+    """Names, and where each value is kept: the platform of March 2025 and later fetches it at an instance's start."""
+    if twice := sorted(secrets.keys() & variables.keys()):
+        raise InvalidConfiguration(f"secrets.{twice[0]}", "is a variable as well", "leave one of the two out")
+    namespace = f"{_EB}:application:environmentsecrets"
+    return {(namespace, name): arn for name, arn in secrets.items()}
 
 
 def _alone() -> Settings:

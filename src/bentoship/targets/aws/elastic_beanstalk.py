@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -11,6 +11,10 @@ from ._fields import AwsTarget, KeptDays
 
 if TYPE_CHECKING:
     import pulumi
+
+
+KEPT_IN = r"^arn:[^:]+:(secretsmanager:[^:]+:\d{12}:secret:.+|ssm:[^:]+:\d{12}:parameter/.+)$"
+"""What an environment's secret may be kept in ("Using environment variables to access secrets", Developer Guide)."""
 
 
 class ElasticBeanstalk(AwsTarget):
@@ -34,6 +38,11 @@ class ElasticBeanstalk(AwsTarget):
         ge=3,
         le=600,
         description="how long a canary gets its part of the traffic before it gets all of it, in minutes",
+    )
+    secrets: dict[str, Annotated[str, Field(pattern=KEPT_IN)]] = Field(
+        default_factory=dict,
+        description="variables whose values are kept in AWS: name, and ARN of a secret of Secrets Manager or of a "
+        "parameter of Systems Manager; instances fetch them when they start, and nothing else ever sees them",
     )
     update_window: str = Field(
         default="Sun:03:00",

@@ -1,0 +1,75 @@
+"""What a rehearsed cloud does when machines go wrong, seen from outside: who answers, and what runs."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+from stage import who
+
+from bentoship.errors import UpdateFailed
+from bentoship.rehearsal import faults
+from bentoship.rehearsal.hosts import control
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def instances(stage):
+    return {item.id for item in stage.world.every() if item.short_type == "ec2.Instance"}
+
+
+def until(seen, within=60):
+    """Look until it is so: what is awaited are processes of others, which tell nobody."""
+    end = time.monotonic() + within
+    while not seen():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def answers(url):
+    try:
+        return httpx.post(f"{url}/predict", json={}, trust_env=False, timeout=30).status_code
+    except httpx.TransportError:
+        return None
+
+
+def test_a_group_replaces_a_machine_that_dies_and_its_load_balancer_sends_nothing_there(stage):
+    release = stage.release("one")
+    stage.arm("machine = dies")
+    url = stage.deploy("fleet", release).url
+    # One of the first two machines died once it was ready; the refresh waited until two were in service.
+    assert faults.left(stage.world) == ()
+    until(lambda: len(instances(stage)) == 2 and len(stage.machines()) == 2)
+    assert {answers(url) for _ in range(20)} == {200}
+    assert who(url) == release.short
+
+
+def test_a_new_release_whose_machine_hangs_is_gone_back_from(stage):
+    one, two = stage.release("one"), stage.release("two")
+    url = stage.deploy("fleet", one).url
+    stage.arm("machine = hangs")
+    with pytest.raises(UpdateFailed, match="AWS went back to the old machines: instance i-.* is not healthy"):
+        stage.deploy("fleet", two)
+    assert {who(url) for _ in range(10)} == {one.short}
+    stage.deploy("fleet", two)
+    assert {who(url) for _ in range(10)} == {two.short}
+
+
+def test_a_role_that_takes_its_time_is_waited_for_by_the_boot_script(stage):
+    stage.arm("GetObject = permission * 3")
+    url = stage.deploy("machine", stage.release("one")).url
+    (machine,) = stage.machines().values()
+    assert sum("not yet: " in line and "403" in line for line in machine["console"]) == 3
+    assert answers(url) == 200
+
+
+def test_machines_come_back_after_the_process_that_runs_them_was_ended(stage):
+    release = stage.release("one")
+    fleet, beanstalk = stage.deploy("fleet", release).url, stage.deploy("beanstalk", release).url
+    control.end(stage.project.home)
+    assert answers(fleet) is None
+    # Any command of a rehearsal starts it anew; this one finds nothing to change.
+    assert not stage.deploy("fleet", release).changes
+    until(lambda: answers(fleet) == 200 and answers(beanstalk) == 200)
+    assert who(beanstalk) == release.short
