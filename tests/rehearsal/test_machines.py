@@ -49,7 +49,7 @@ def test_a_new_release_whose_machine_hangs_is_gone_back_from(stage):
     one, two = stage.release("one"), stage.release("two")
     url = stage.deploy("fleet", one).url
     stage.arm("machine = hangs")
-    with pytest.raises(UpdateFailed, match="AWS went back to the old machines: instance i-.* is not healthy"):
+    with pytest.raises(UpdateFailed, match=r"AWS went back to the old machines: instance i-.* is not healthy"):
         stage.deploy("fleet", two)
     assert {who(url) for _ in range(10)} == {one.short}
     stage.deploy("fleet", two)
