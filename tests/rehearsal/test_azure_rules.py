@@ -93,6 +93,14 @@ def test_identities_are_taken_as_a_list_and_answered_as_a_table(cloud):
     assert read["__inputs"]["identity"] == told
 
 
+def test_what_is_there_already_is_refused_as_the_provider_does(cloud):
+    _, group = make(cloud, "azure-native:resources:ResourceGroup", "g")
+    place = {"resourceGroupName": group["name"], "resourceName": "salary"}
+    make(cloud, "azure-native:managedidentity:UserAssignedIdentity", "salary", **place)
+    with pytest.raises(Exception, match="cannot create already existing resource '/subscriptions/"):
+        make(cloud, "azure-native:managedidentity:UserAssignedIdentity", "salary", **place)
+
+
 def test_an_account_goes_with_its_blobs(cloud, tmp_path):
     world = World.of("azure-native", tmp_path)
     _, group = make(cloud, "azure-native:resources:ResourceGroup", "g")

@@ -38,7 +38,16 @@ SENTENCES = {
     "internal": "[Ii]nternal",
     "dies": "exited prematurely",
 }
-PLAYS = list(product(DEPLOYMENTS, SENTENCES, faults.MOMENTS))
+AZURE = ("app", "apps", "vm", "vmss")
+
+
+def can_be_repeated(play) -> bool:
+    """Azure's provider refuses to create what is there already: an orphan with a name of its own is in the way."""
+    name, kind, moment = play
+    return name not in AZURE or not (moment == "after" or (kind, moment) == ("dies", "half-way"))
+
+
+PLAYS = [play for play in product(DEPLOYMENTS, SENTENCES, faults.MOMENTS) if can_be_repeated(play)]
 SEED = int(os.environ.get("BENTOSHIP_MATRIX_SEED", "4"))
 CHOSEN = PLAYS if IS_WHOLE else random.Random(SEED).sample(PLAYS, 1)  # noqa: S311 - not for secrets
 

@@ -16,7 +16,7 @@ CUT_OFF = {"machine", "vm"}
 """Where requests are cut off while the address moves, as docs/aws.md and docs/azure.md say."""
 
 
-QUICK = ("balanced", "fleet", "apps", "vmss")
+QUICK = ("balanced", "fleet", "apps")
 PLAYS = [
     pytest.param(name, marks=pytest.mark.skipif(not (IS_WHOLE or name in QUICK), reason="`make test-matrix` plays it"))
     for name in DEPLOYMENTS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..rules import Calls, Name, Reference, Rules, Seconds
 from . import account, checks
-from .naming import GROUP, RULES_PAGE, in_group, named
+from .naming import EXISTS, GROUP, RULES_PAGE, in_group, named
 from .services import AUTHORIZATION, IDENTITY, RESOURCES
 
 USER_ASSIGNED = "azure-native:managedidentity:UserAssignedIdentity"
@@ -39,6 +39,7 @@ RULES = {
         ),
         replace=frozenset({"resourceGroupName", "location"}),
         checks=(checks.tags,),
+        exists=EXISTS,
         regional=False,
         seconds=Seconds(2, 1, 15),
     ),

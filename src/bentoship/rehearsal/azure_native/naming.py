@@ -21,6 +21,8 @@ HYPHENS = (
     "letters, digits and hyphens, and begins and ends with a letter or a digit",
     r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?",
 )
+EXISTS = "cannot create already existing resource '{id}'"
+"""The provider looks before it creates, since Azure's own call would overwrite (pulumi-azure-native, Create)."""
 _AUTOMATIC, _DIGITS = 10_000, 8
 
 
@@ -65,6 +67,7 @@ def in_group(service: Service, operations: str, kind: str, name: Name, **more: A
         replace=frozenset({"resourceGroupName", name.property, "location"}),
         checks=(checks.tags, *more.pop("checks", ())),
         references=(IN_GROUP, *more.pop("references", ())),
+        exists=EXISTS,
         regional=False,
     )
     outputs = {**found.outputs, **more.pop("outputs", {})}

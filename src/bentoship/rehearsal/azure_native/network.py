@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..rules import Reference, Rules, Seconds
 from . import checks
-from .naming import IN_GROUP, calls, copied, in_group, named
+from .naming import EXISTS, IN_GROUP, calls, copied, in_group, named
 from .services import NETWORK
 
 NETWORKS = "azure-native:network:VirtualNetwork"
@@ -67,6 +67,7 @@ RULES = {
                 "natGateway.id", NAT, _NOTHING, holds="InUseNatGatewayCannotBeDeleted: Nat Gateway {id} is in use."
             ),
         ),
+        exists=EXISTS,
         regional=False,
         seconds=Seconds(4, 4, 10),
     ),

@@ -7,7 +7,7 @@ containers, blobs, and metadata".
 from __future__ import annotations
 
 from ..rules import Calls, Name, Reference, Rules, Seconds
-from .naming import IN_GROUP, RULES_PAGE, copied, in_group
+from .naming import EXISTS, IN_GROUP, RULES_PAGE, copied, in_group
 from .services import STORAGE
 
 ACCOUNT = "azure-native:storage:StorageAccount"
@@ -46,6 +46,7 @@ RULES = {
         name=copied(63, "containerName", _HOST),
         replace=frozenset({"resourceGroupName", "accountName", "containerName"}),
         references=(IN_GROUP, _ACCOUNT),
+        exists=EXISTS,
         regional=False,
     ),
     BLOB: Rules(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..rules import Calls, Reference, Rules, Seconds
 from . import checks
 from .identity import NO_IDENTITY, USER_ASSIGNED
-from .naming import HYPHENS, IN_GROUP, copied, in_group, named
+from .naming import EXISTS, HYPHENS, IN_GROUP, copied, in_group, named
 from .services import WEB
 
 PLAN = "azure-native:web:AppServicePlan"
@@ -100,6 +100,7 @@ RULES = {
         patterns={"siteConfig.healthCheckPath": (r"/.*", "a path")},
         checks=(checks.tags, checks.linux_site),
         references=(IN_GROUP, _OF_SITE, _PLAN, _IDENTITY, _VAULT_IDENTITY),
+        exists=EXISTS,
         regional=False,
         seconds=Seconds(30, 20, 20),
     ),
