@@ -63,7 +63,14 @@ def running(root: Path) -> dict[str, str]:
     """As `make`, with the process that runs machines started, unless it runs."""
     variables = make(root)
     url = control.ensure(root, variables)
-    return {**variables, control.VARIABLE: url, "AWS_ENDPOINT_URL": url, "BENTOSHIP_AZURE_ENDPOINT": url}
+    endpoints = {"AWS_ENDPOINT_URL": url, "BENTOSHIP_AZURE_ENDPOINT": url, **_google(url)}
+    return {**variables, control.VARIABLE: url, **endpoints}
+
+
+def _google(url: str) -> dict[str, str]:
+    """Where Google's APIs are, for whoever asks them as Pulumi's provider would."""
+    paths = {"APP_ENGINE": "v1", "COMPUTE": "compute/v1", "LOGGING": "v2"}
+    return {f"GOOGLE_{product}_CUSTOM_ENDPOINT": f"{url}/{path}/" for product, path in paths.items()}
 
 
 def make(root: Path) -> dict[str, str]:

@@ -24,6 +24,7 @@ CLOUD = Cloud(
     behaviours=BEHAVIOURS,
     prepare=account.prepare,
     regions=account.REGIONS,
+    loose=("gcp:monitoring/alertPolicy:AlertPolicy",),
     region_variables=("GOOGLE_REGION", "GCLOUD_REGION", "CLOUDSDK_COMPUTE_REGION"),
     settings={"project": ("GOOGLE_PROJECT", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")},
     labels=Labels("labels", "effectiveLabels", ("defaultLabels",)),

@@ -12,9 +12,11 @@ from urllib.parse import quote
 
 from ...errors import InvalidConfiguration
 from ..cloud import Behaviour, Properties
+from ..hosts.control import both, hosted
 from ..refusal import refused
 from ..world import Resource, World
 from .appengine import FLEXIBLE, SPLIT, STANDARD
+from .resource import token
 from .services import APP_ENGINE
 from .storage import BUCKET, OBJECT
 
@@ -80,14 +82,17 @@ def versions(world: World, of: Properties) -> dict[str, Resource]:
     }
 
 
-_VERSION = Behaviour(deleted=refuse_with_traffic)
+_RUN = ("Address", "BackendService", "ForwardingRule", "GlobalAddress", "GlobalForwardingRule", "Instance")
+_VERSION = both(Behaviour(deleted=refuse_with_traffic), hosted("gcp"))
 BEHAVIOURS: Mapping[str, Behaviour] = {
+    **{token(kind): hosted("gcp") for kind in (*_RUN, "RegionInstanceGroupManager")},
     OBJECT: Behaviour(created=put_object, updated=lambda world, _, new: put_object(world, new), deleted=delete_object),
     BUCKET: Behaviour(deleted=delete_bucket),
-    SPLIT: Behaviour(created=split, updated=lambda world, _, new: split(world, new)),
+    SPLIT: both(Behaviour(created=split, updated=lambda world, _, new: split(world, new)), hosted("gcp")),
     STANDARD: _VERSION,
     FLEXIBLE: _VERSION,
 }
+"""What `hosted` does is in hosting.py, in the process that runs the machines."""
 
 
 def _bytes(properties: Properties) -> bytes:

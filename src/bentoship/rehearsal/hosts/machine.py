@@ -75,6 +75,15 @@ class Machine:
         return ports.url(ports.LOCALHOST, self.port)
 
     @property
+    def pid(self) -> int | None:
+        """The number of its service's process; None while there is none."""
+        return self._service.status().pid if self._service else None
+
+    def end_process(self) -> None:
+        """End its service's process as the kernel does when memory is out; it is started again."""
+        self._signal(signal.SIGKILL)
+
+    @property
     def failure(self) -> str | None:
         """Why its service is not running, or was not when it was last started again; None when all is well."""
         status = self._service.status() if self._service else None
