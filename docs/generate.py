@@ -68,15 +68,16 @@ PROVED: dict[str, dict[str, str]] = {
     },
     "gcp/app_engine": {
         "declared": "yes: `tests/golden/gcp/`",
-        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
-        "served": "not yet",
+        "engine": "standard, over its double: `tests/rehearsal/test_gcp_play.py`; flexible, its inputs: "
+        "`tests/targets/test_with_the_engine.py`",
+        "served": "standard, on its double: `tests/rehearsal/test_gcp_play.py`",
         "machine": "-",
         "cloud": "not yet",
     },
     "gcp/compute_engine": {
         "declared": "yes: `tests/golden/gcp/`",
-        "engine": "its inputs: `tests/targets/test_with_the_engine.py`",
-        "served": "not yet",
+        "engine": "over its double: `tests/rehearsal/test_gcp_play.py`",
+        "served": "on its double: `tests/rehearsal/test_gcp_play.py`; HTTPS not yet",
         "machine": "not yet",
         "cloud": "not yet",
     },

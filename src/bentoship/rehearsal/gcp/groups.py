@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,15 @@ class Member:
     template: str
     """Address of the template that it was started from."""
     errors: list[str] = field(default_factory=list)
+    _well_since: float | None = None
+
+    def well_for(self) -> float:
+        """Seconds of this machine since it was found well, without a break; below 0 while it isn't."""
+        if not self.is_well:
+            self._well_since = None
+            return -1
+        self._well_since = self._well_since or time.monotonic()
+        return time.monotonic() - self._well_since
 
     @property
     def name(self) -> str:
@@ -148,15 +158,12 @@ class Group:
         room = self.size + (surge if old else 0) - len(self.members)
         for _ in range(min(room, self.size - len(fresh))):
             self._launch(told)
-        ready = [member for member in fresh if member.is_well and self._has_traffic(member)]
+        settled = float(policy.get("minReadySec") or 0) * self.plane.clock.scale
+        ready = [member for member in fresh if member.well_for() >= settled]
         for member in old[: max(0, len(ready) + len(old) - self.size)]:
             await self._remove(member)
         for member in fresh[self.size :]:
             await self._remove(member)
-
-    def _has_traffic(self, member: Member) -> bool:
-        """Whether balancers know that it is ready. Compute Engine does not ask them; a new machine is there in time."""
-        return all(balancer.health().get(member.name) == "healthy" for balancer in self.balancers())
 
     def _launch(self, told: Properties) -> None:
         made = next((item for item in self.plane.world("gcp").every(TEMPLATE) if self.template in _names(item)), None)

@@ -16,6 +16,9 @@ from .compute_engine import ComputeEngine
 
 ZONES = 3
 """How many zones Compute Engine spreads a regional group over, which its surge must be a multiple of or above."""
+SETTLED_SECONDS = 30
+"""How long a new machine must have been well before an old one goes: the load balancer, which asks for itself, finds it
+meanwhile."""
 BUSY = 0.6
 """The CPU utilisation that scaling aims at: what is left carries the load of a zone that fails."""
 CERTIFICATE_SECONDS = 1800
@@ -124,6 +127,7 @@ def _group(
             instance_redistribution_type="PROACTIVE",
             max_surge_fixed=ZONES,
             max_unavailable_fixed=0,
+            min_ready_sec=SETTLED_SECONDS,
         ),
         # What comes of the machines is awaited by us: the provider gives up after its 15 minutes for a creation.
         wait_for_instances=False,
