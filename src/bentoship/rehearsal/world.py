@@ -64,7 +64,7 @@ class Resource:
     @property
     def tags(self) -> Mapping[str, str]:
         """Its tags or labels, with the defaults of the provider that made it."""
-        names = ("tagsAll", "tags", "effectiveLabels", "labels")
+        names = ("tagsAll", "tags", "effectiveLabels", "labels", "userLabels")
         found: Any = next(filter(None, map(self.properties.get, names)), {})
         if isinstance(found, list):  # an auto-scaling group has a list of keys and values
             return {item["key"]: item["value"] for item in found}

@@ -77,7 +77,7 @@ def provision(target: ElasticBeanstalk, workload: Workload) -> pulumi.Output[str
             ignore_changes=["solutionStackName", "tags", "tagsAll"],
         ),
     )
-    _alarms(place, target, environment)
+    _alarms(place, target, release, environment)
     moved = BeanstalkVersion(
         f"{place.name}-version",
         region=target.region,
@@ -196,14 +196,23 @@ def _url(place: Place, domain: Domain | None, environment: aws.elasticbeanstalk.
     return record.id.apply(lambda _: f"https://{domain.name}")
 
 
-def _alarms(place: Place, target: ElasticBeanstalk, environment: aws.elasticbeanstalk.Environment) -> None:
+def _alarms(
+    place: Place, target: ElasticBeanstalk, release: ReleaseRef, environment: aws.elasticbeanstalk.Environment
+) -> None:
     of = {"EnvironmentName": environment.name}
     space = "AWS/ElasticBeanstalk"
     health = Metric(space, "EnvironmentHealth", "Maximum", of)
     errors = Metric(space, "ApplicationRequests5xx", "Sum", of)
     slowest = Metric(space, "ApplicationLatencyP99", "Maximum", of)
+    requests, instances = (Metric(space, name, "Sum", of) for name in ("ApplicationRequestsTotal", "InstancesOk"))
     alarm(place, target, "unhealthy", "The environment is degraded", health, DEGRADED, minutes=5)
     alarm(place, target, "errors", "The service answers with 5xx", errors, 10, minutes=2)
     alarm(place, target, "slow", "The slowest 1 % of requests take too long", slowest, target.latency_alarm_seconds, 5)
-    graphs = {"Health (0 is ok, 25 is severe)": health, "Errors": errors, "Slowest 1 % of requests, seconds": slowest}
-    dashboard(place, graphs)
+    graphs = {
+        "Requests": requests,
+        "Errors": errors,
+        "Slowest 1 % of requests, seconds": slowest,
+        "Instances that are well": instances,
+        "Health (0 is ok, 25 is severe)": health,
+    }
+    dashboard(place, release, graphs)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_aws as aws
 
-from ...deployment import Workload
+from ...deployment import ReleaseRef, Workload
 from ...provider.resources import Gate, InstanceRefresh
 from ._fields import AwsTarget
 from ._hosts import BOOT_SECONDS, PORT, Host, host
@@ -96,7 +96,7 @@ def provision(target: Ec2, workload: Workload) -> pulumi.Output[str]:
         ),
     )
     _scaling(place, group)
-    failing = _alarms(place, target, balancer, ready_machines)
+    failing = _alarms(place, target, release, balancer, ready_machines)
     refresh = InstanceRefresh(
         f"{place.name}-refresh",
         region=target.region,
@@ -207,7 +207,7 @@ def _scaling(place: Place, group: aws.autoscaling.Group) -> None:
 
 
 def _alarms(
-    place: Place, target: AwsTarget, balancer: aws.lb.LoadBalancer, machines: aws.lb.TargetGroup
+    place: Place, target: AwsTarget, release: ReleaseRef, balancer: aws.lb.LoadBalancer, machines: aws.lb.TargetGroup
 ) -> aws.cloudwatch.MetricAlarm:
     """Alarms on errors, latency and unhealthy machines; the one on errors also stops an instance refresh."""
     of: Mapping[str, pulumi.Input[str]] = {
@@ -224,6 +224,7 @@ def _alarms(
     alarm(place, target, "unhealthy", "A machine is not ready", unhealthy, 0, minutes=5)
     dashboard(
         place,
+        release,
         {
             "Requests": requests,
             "Errors of the service": errors,

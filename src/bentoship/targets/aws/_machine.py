@@ -61,7 +61,7 @@ def provision(target: Ec2, workload: Workload) -> pulumi.Output[str]:
     broken = Metric("AWS/EC2", "StatusCheckFailed", "Maximum", {"InstanceId": machine.id})
     alarm(place, target, "broken", "The machine or its system fails EC2's status checks", broken, 0, minutes=3)
     busy = Metric("AWS/EC2", "CPUUtilization", "Average", {"InstanceId": machine.id})
-    dashboard(place, {"Failed status checks": broken, "CPU, percent": busy})
+    dashboard(place, release, {"Failed status checks": broken, "CPU, percent": busy})
     url = pulumi.Output.concat("http://", address.public_ip, f":{PORT}")
     return pulumi.Output.all(url, pointer.id).apply(lambda known: str(known[0]))
 

@@ -23,7 +23,14 @@ Settings = dict[tuple[str, str], pulumi.Input[str]]
 LARGEST_VARIABLES = 4096
 """Bytes of all variables together ("Environment properties and other software settings", Developer Guide)."""
 _EB = "aws:elasticbeanstalk"
-_HEALTH_METRICS = {"EnvironmentHealth": 60, "ApplicationRequests5xx": 60, "ApplicationLatencyP99": 60}
+_FIGURES = (
+    "EnvironmentHealth",
+    "ApplicationRequestsTotal",
+    "ApplicationRequests5xx",
+    "ApplicationLatencyP99",
+    "InstancesOk",
+)
+_HEALTH_METRICS = dict.fromkeys(_FIGURES, 60)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from ...deployment import ReleaseRef
 from ._fields import AwsTarget
 from ._shared import Place
 
 MINUTE = 60
+_HEAD = 2
+"""Height of the line that names the release, in CloudWatch's units."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,23 @@ def alarm(
     )
 
 
-def dashboard(place: Place, metrics: Mapping[str, Metric]) -> aws.cloudwatch.Dashboard:
-    """One page in CloudWatch with a graph for each of `metrics`, by title."""
+def dashboard(place: Place, release: ReleaseRef, metrics: Mapping[str, Metric]) -> aws.cloudwatch.Dashboard:
+    """One page in CloudWatch that names the release, with a graph for each of `metrics`, by title."""
     body = pulumi.Output.all(*[pulumi.Output.from_input(dict(metric.dimensions)) for metric in metrics.values()]).apply(
-        lambda dimensions: _page(place.region, list(metrics.items()), dimensions)
+        lambda dimensions: _page(place.region, release, list(metrics.items()), dimensions)
     )
     return aws.cloudwatch.Dashboard(place.name, dashboard_name=place.name, dashboard_body=body, opts=place.options())
 
 
-def _page(region: str, metrics: Sequence[tuple[str, Metric]], dimensions: Sequence[Mapping[str, str]]) -> str:
-    widgets = []
+def _page(
+    region: str,
+    release: ReleaseRef,
+    metrics: Sequence[tuple[str, Metric]],
+    dimensions: Sequence[Mapping[str, str]],
+) -> str:
+    live = f"**{release.bento}**, release `{release.short}` ({release.id})"
+    head = {"x": 0, "y": 0, "width": 24, "height": _HEAD}
+    widgets: list[dict[str, Any]] = [{"type": "text", **head, "properties": {"markdown": live}}]
     for number, ((title, metric), known) in enumerate(zip(metrics, dimensions, strict=True)):
         words = [word for pair in sorted(known.items()) for word in pair]
         graph = {
@@ -73,6 +84,6 @@ def _page(region: str, metrics: Sequence[tuple[str, Metric]], dimensions: Sequen
             "period": MINUTE,
             "metrics": [[metric.namespace, metric.name, *words]],
         }
-        place = {"x": 12 * (number % 2), "y": 6 * (number // 2), "width": 12, "height": 6}
+        place = {"x": 12 * (number % 2), "y": _HEAD + 6 * (number // 2), "width": 12, "height": 6}
         widgets.append({"type": "metric", **place, "properties": graph})
     return json.dumps({"widgets": widgets}, sort_keys=True)
