@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ...host import ports
 from ..hosts.balancer import LONGEST_DRAIN, Balancer, HealthCheck
-from ..hosts.front import Front
+from ..hosts.front import Front, loopback
 from ..hosts.plane import Plane
 from ..world import Resource
 from .api import Api, now
@@ -17,7 +17,7 @@ from .appengine import FLEXIBLE, SPLIT, STANDARD
 from .balancing import BACKEND, CHECK, GLOBAL_RULE, PLAIN, ROUTES, RULE
 from .compute import GROUP, INSTANCE, TARGET
 from .groups import Group
-from .machines import Machines, loopback
+from .machines import Machines
 from .network import ADDRESS
 from .resource import token
 from .serving import Serving

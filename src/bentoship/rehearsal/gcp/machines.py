@@ -23,12 +23,6 @@ _CALL = ("objects.get", "storage:objects.get")
 Properties = Mapping[str, Any]
 
 
-def loopback(name: str) -> str:
-    """An address of this machine for `name`, the same every time: all of 127.0.0.0/8 is this machine (RFC 6890)."""
-    digest = hashlib.sha256(name.encode()).digest()
-    return f"127.{64 + digest[0] % 128}.{digest[1]}.{1 + digest[2] % 254}"
-
-
 class Machines:
     """Every machine of the rehearsed project, and who may read what."""
 
