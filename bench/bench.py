@@ -1,7 +1,8 @@
 """How long things take on this machine: `make bench`. Prints a table; changes nothing but a folder of its own.
 
 Seal, no-change up, changed up, plan, start to ready; and no-change up, changed up and plan again with 1, 5 and 20
-deployments in an environment. Figures depend on the machine: compare ratios within one run.
+deployments in an environment. Then the two targets on AWS, rehearsed: with the memory of all that a command starts, and
+that of the command itself, which loads no SDK of a cloud. Figures depend on the machine: compare ratios within one run.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+import psutil
+
 from bentoship.host.control import Supervisor
 from bentoship.host.logs import tail
+from bentoship.rehearsal.hosts import control
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -56,7 +61,46 @@ def _measure(project: Path) -> None:
             _kill(project, environment)
             _row("start to /readyz, with bytecode", 1, _start_seconds(project, environment))
         _bentoship(project, "destroy", environment, "--yes")
+    _rehearse(project)
     _row("bentoship --help", "-", _best(lambda: _bentoship(project, "--help")))
+
+
+def _rehearse(project: Path) -> None:
+    """The two targets on AWS over their doubles, one replica each."""
+    fields = {"region": "eu-central-1", "http": True}
+    kinds = ("elastic_beanstalk", "ec2")
+    deployments = {kind.replace("_", "-"): {"target": f"aws/{kind}", **fields} for kind in kinds}
+    (project / "environments" / "clouds.yaml").write_text(json.dumps({"deployments": deployments}))
+    for step, words in {
+        "plan, rehearsed on AWS, nothing there": ("plan", "clouds", "--rehearse"),
+        "up, rehearsed on AWS, first": ("up", "clouds", "--rehearse"),
+        "up, rehearsed on AWS, nothing changed": ("up", "clouds", "--rehearse"),
+        "plan, rehearsed on AWS, nothing changed": ("plan", "clouds", "--rehearse"),
+        "destroy, rehearsed on AWS": ("destroy", "clouds", "--rehearse", "--yes"),
+    }.items():
+        code = 1 if "nothing there" in step else 0
+        peak = _Peak()
+        _row(step, 2, _time(lambda: _bentoship(project, *words, code=code, watch=peak)))
+        _row(f"  its memory, MB: the command itself {peak.own:.0f}, with all that it starts", 2, f"{peak.all:.0f}")
+    control.end(project / ".bentoship" / "rehearsal")
+
+
+class _Peak:
+    """The most memory that a process, and all below it, had at once, in MB."""
+
+    own = all = 0.0
+
+    def look(self, process: psutil.Process) -> None:
+        with suppress(psutil.Error):
+            mine = process.memory_info().rss / 1e6
+            below = [_rss(child) for child in process.children(recursive=True)]
+            self.own, self.all = max(self.own, mine), max(self.all, mine + sum(below))
+
+
+def _rss(process: psutil.Process) -> float:
+    with suppress(psutil.Error):
+        return process.memory_info().rss / 1e6
+    return 0.0
 
 
 def _copy(folder: Path) -> Path:
@@ -105,13 +149,18 @@ def _supervisor(project: Path, environment: str) -> Supervisor:
     return Supervisor(project / ".bentoship" / "local" / f"{environment}-d0")
 
 
-def _bentoship(project: Path, *words: str, code: int = 0) -> None:
+def _bentoship(project: Path, *words: str, code: int = 0, watch: _Peak | None = None) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(
-        [BIN / "bentoship", *words], cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode != code:
-        sys.exit(f"bentoship {' '.join(words)} left with {done.returncode}:\n{done.stderr}")
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            [BIN / "bentoship", *words], cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=said
+        )
+        while watch is not None and process.poll() is None:
+            watch.look(psutil.Process(process.pid))
+            time.sleep(0.1)
+        if process.wait() != code:
+            said.seek(0)
+            sys.exit(f"bentoship {' '.join(words)} left with {process.returncode}:\n{said.read()}")
 
 
 def _time(act) -> float:

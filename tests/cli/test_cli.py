@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from fake_project import write_project
+from projects import ROOT
 
 ENVIRONMENT = "variables: {LOG: info}\ndeployments: {local: {target: local, port: 3007}}\n"
 SERVICE = "import bentoml\n\n@bentoml.service\nclass Echo: ...\n"
@@ -175,3 +176,25 @@ def test_the_doctor_tells_what_is_missing_and_answers_1(tmp_path):
     findings = {finding["check"]: finding for finding in json.loads(done.stdout)}
     assert findings["project"]["state"] == "missing"
     assert findings["python"]["state"] == "ok"
+
+
+COMMANDS = """
+import sys
+from pathlib import Path
+import bentoship
+from bentoship import environments
+from bentoship.operations import destroy, drift, plan, rehearse, rollback, status, up
+from bentoship.project import Project
+from bentoship.rehearsal import home
+
+environments.load(Project.find(Path(sys.argv[1])), "staging")
+for cloud in home.CLOUDS:
+    home.load(cloud)
+print(sorted(name for name in sys.modules if name.startswith(("pulumi_", "boto", "google.cloud", "azure"))))
+"""
+
+
+def test_a_command_loads_no_sdk_of_a_cloud():
+    """The programs do, in processes of their own, and so do our provider and the process that runs machines."""
+    words = [sys.executable, "-c", COMMANDS, str(ROOT)]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "[]\n"
