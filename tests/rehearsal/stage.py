@@ -32,7 +32,7 @@ DEPLOYMENTS: Mapping[str, Mapping[str, object]] = {
     "balanced": {"target": "aws/elastic_beanstalk", **AWS, **THREE},
     "machine": {"target": "aws/ec2", **AWS},
     "fleet": {"target": "aws/ec2", **AWS, **THREE},
-    "app": {"target": "azure/web_app", **AZURE},
+    "app": {"target": "azure/web_app", **AZURE, "scale": {"max_replicas": 2}},
     "apps": {"target": "azure/web_app", **AZURE, **THREE},
     "vm": {"target": "azure/virtual_machine", **AZURE, "http": True},
     "vmss": {"target": "azure/virtual_machine", **AZURE, "http": True, **THREE},
