@@ -7,7 +7,7 @@ ENVIRONMENT ?= dev
 SYNC := --quiet --frozen --compile-bytecode --python $(BIN)/python
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: up setup setup-tests engine model test test-matrix check check-style format bench docs golden clean
+.PHONY: up setup setup-tests engine model test test-matrix check check-style format bench bench-serving docs golden clean
 
 up: engine model ## from a fresh clone to a model that answers over HTTP
 	@$(BIN)/bentoship up $(ENVIRONMENT)
@@ -59,6 +59,11 @@ format: setup-tests
 bench: engine model ## how long things take on this machine
 	@$(BIN)/python bench/bench.py
 
+bench-serving: setup ## how fast a release answers, next to others; needs wrk
+	@test -x .bench/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .bench
+	@$(BIN)/uv pip install --quiet --python .bench/bin/python -r bench/serving/requirements.txt
+	@.bench/bin/python bench/serving/run.py
+
 golden: setup-tests ## write what each target declares again, for review
 	@$(BIN)/python tests/targets/golden.py
 
@@ -67,4 +72,4 @@ docs: setup ## write the generated pages again
 
 clean: ## stop what runs, then remove what was made
 	@test ! -x $(BIN)/bentoship || for file in environments/*.yaml; do $(BIN)/bentoship destroy $$(basename $$file .yaml) --yes || exit 1; done
-	@rm -rf $(VENV) .bentoship models/*.joblib .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) .bench .bentoship models/*.joblib .pytest_cache .mypy_cache .ruff_cache
