@@ -85,6 +85,14 @@ PROVED: dict[str, dict[str, str]] = {
 """What has been run. Nothing is written here that a test doesn't run."""
 
 
+CANARIES = (
+    ("counted", "our router divides the requests, and counts each answer of both releases"),
+    ("asked", "the platform divides as we say; `up` asks the first golden example, and sorts the answers by release"),
+    ("platform", "the platform divides, watches, and goes on or back, all in one update; `--for` says nothing to it"),
+    ("never", "refused, with the reason"),
+)
+
+
 def pages() -> dict[str, str]:
     """The text of every generated page, by its name under docs/."""
     return {
@@ -102,9 +110,21 @@ def _targets() -> str:
         "Only what was run is called working.",
         "\n".join(f"- **{level}**: {meaning}" for level, meaning in LEVELS),
         _table(("target", *(level for level, _ in LEVELS)), [_proof(name) for name in PLATFORMS]),
+        "## Canaries",
+        "Whether `up --canary` can divide the traffic, and who watches; [releases.md](releases.md) says how it judges.",
+        "\n".join(f"- **{how}**: {meaning}" for how, meaning in CANARIES),
+        _table(
+            ("target", "canary", "by what means, or why not", "proved"), [_canary(name) for name in targets.names()]
+        ),
         *(_target(name, targets.find(name)) for name in targets.names()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _canary(name: str) -> tuple[str, ...]:
+    splitting = targets.find(name).splitting
+    proved = {"counted": "yes: `tests/operations/test_canary.py`", "never": "-"}.get(splitting.how, "not yet")
+    return (f"`{name}`", splitting.how, splitting.reason, proved)
 
 
 def _proof(name: str) -> tuple[str, ...]:

@@ -16,11 +16,12 @@ from ._version import __version__
 from .errors import BentoshipError
 
 if TYPE_CHECKING:
-    from .api import build, destroy, drift, history, invoke, plan, rollback, status, up, verify
-    from .deployment import Deployment, Environment, Example, ReleaseRef, Scale, Target, Workload
+    from .api import build, destroy, drift, history, invoke, plan, promote, rollback, status, traffic, up, verify
+    from .deployment import Canary, Deployment, Environment, Example, ReleaseRef, Scale, Target, Workload
 
 __all__ = [
     "BentoshipError",
+    "Canary",
     "Deployment",
     "Environment",
     "Example",
@@ -35,13 +36,30 @@ __all__ = [
     "history",
     "invoke",
     "plan",
+    "promote",
     "rollback",
     "status",
+    "traffic",
     "up",
     "verify",
 ]
 
-_VERBS = frozenset({"build", "destroy", "drift", "history", "invoke", "plan", "rollback", "status", "up", "verify"})
+_VERBS = frozenset(
+    {
+        "build",
+        "destroy",
+        "drift",
+        "history",
+        "invoke",
+        "plan",
+        "promote",
+        "rollback",
+        "status",
+        "traffic",
+        "up",
+        "verify",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .deployment import Canary
 from .errors import BentoshipError, Problem
 from .ledger import Entry
 from .operations.attempt import Deployed
@@ -20,10 +21,13 @@ from .operations.drift import drift as _drift
 from .operations.invoke import invoke as _invoke
 from .operations.plan import Plan
 from .operations.plan import plan as _plan
+from .operations.promote import promote as _promote
 from .operations.rollback import rollback as _rollback
 from .operations.status import Status
 from .operations.status import history as _history
 from .operations.status import status as _status
+from .operations.traffic import Traffic
+from .operations.traffic import traffic as _traffic
 from .operations.up import Up
 from .operations.up import up as _up
 from .project import Project
@@ -44,9 +48,16 @@ def verify(file: Path) -> Release:
     return _verify(file)
 
 
-def up(environment: str, *, only: str | None = None, project: Path | None = None, relock: bool = False) -> Up:
-    """Seal the service and make it live in `environment`, or in its deployment `only`."""
-    done = _up(Project.find(project), environment, only=only, relock=relock)
+def up(
+    environment: str,
+    *,
+    only: str | None = None,
+    project: Path | None = None,
+    relock: bool = False,
+    canary: Canary | None = None,
+) -> Up:
+    """Seal the service and make it live in `environment`, or in its deployment `only`; with a `canary`, tried first."""
+    done = _up(Project.find(project), environment, only=only, relock=relock, canary=canary)
     _all_or_raise(done.deployments)
     return done
 
@@ -61,6 +72,13 @@ def plan(environment: str, *, only: str | None = None, project: Path | None = No
 def drift(environment: str, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Drift]:
     """What has changed behind our back, by deployment, and which release answers; changes nothing."""
     return _all_or_raise(_drift(Project.find(project), environment, only=only))
+
+
+def promote(
+    source: str, destination: str, *, only: str | None = None, project: Path | None = None
+) -> Mapping[str, Deployed]:
+    """Make the release that is live in `source` live in `destination`, unchanged."""
+    return _all_or_raise(_promote(Project.find(project), source, destination, only=only))
 
 
 def rollback(
@@ -80,6 +98,11 @@ def history(
 ) -> Mapping[str, tuple[Entry, ...]]:
     """Every attempt to deploy, by deployment, newest first."""
     return _all_or_raise(_history(Project.find(project), environment, only=only))
+
+
+def traffic(environment: str, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Traffic]:
+    """How the traffic is divided, by deployment, and how each release answers."""
+    return _all_or_raise(_traffic(Project.find(project), environment, only=only))
 
 
 def invoke(

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -114,11 +114,30 @@ class Workload:
         return f"{release.short}-{hashlib.sha256(variables.encode()).hexdigest()[:6]}"
 
 
+class Canary(Frozen):
+    """How a new release is tried: its share of the traffic, and for how long."""
+
+    percent: int = Field(ge=1, le=99, description="share of the requests that it gets")
+    seconds: float = Field(gt=0, allow_inf_nan=False, description="how long it is watched")
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """Whether a kind of place can divide the traffic between two releases, and who watches a canary there."""
+
+    how: Literal["counted", "asked", "platform", "never"]
+    """`counted`: our router divides, and counts each answer of both releases. `asked`: the platform divides as we say,
+    and the service is asked throughout. `platform`: the platform divides, watches and goes on or back by itself."""
+    reason: str
+    """By what means; or why not."""
+
+
 class Target(Frozen, ABC):
     """Where a workload runs. The fields are what this kind of place must be told."""
 
     keeps_releases: ClassVar[bool] = True
     """Whether the place keeps every release that the ledger keeps; else its sealed zip must be on this machine."""
+    splitting: ClassVar[Splitting] = Splitting("never", "this target doesn't say that it can divide the traffic")
 
     @abstractmethod
     def provision(self, workload: Workload) -> pulumi.Output[str]:
@@ -173,3 +192,5 @@ class Environment:
     deployments: tuple[Deployment, ...]
     secrets_provider: str = "passphrase"
     """Any of Pulumi's: passphrase, awskms://…, gcpkms://…, azurekeyvault://…, hashivault://…"""
+    soak: float = 0
+    """Seconds that a release must have been live elsewhere before it is promoted to here."""

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from . import targets
 from .deployment import READY_TIMEOUT, Configuration, Deployment, Environment, Frozen, Scale, Target
+from .durations import seconds
 from .errors import InvalidConfiguration, Problem
 from .project import Project
 
@@ -55,6 +56,11 @@ class EnvironmentFile(Shared):
 
     scale: Scale = Field(default_factory=Scale, description="what every deployment inherits")
     secrets_provider: str = Field(default="passphrase", description="any of Pulumi's secrets providers")
+    soak: str | None = Field(
+        default=None,
+        pattern=r"^\d+[smhd]$",
+        description="how long a release must have been live elsewhere before it is promoted to here: 90s, 5m, 2h, 1d",
+    )
     deployments: dict[str, dict[str, Any]] = Field(description="where the service runs, by name")
 
 
@@ -130,7 +136,8 @@ def load(project: Project, name: str) -> Environment:
         reader.complain("deployments", "is empty", "add one, such as `local: {target: local}`")
     if reader.problems or whole is None:
         raise InvalidConfiguration.of(dict.fromkeys(reader.problems))
-    return Environment(name, tuple(each for each in found if each), whole.secrets_provider)
+    soak = seconds("soak", whole.soak) if whole.soak else 0
+    return Environment(name, tuple(each for each in found if each), whole.secrets_provider, soak)
 
 
 def deployment_of_stack(project: Project, stack: str) -> Deployment:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from .deployment import Configuration, Frozen, ReleaseRef
+from .deployment import Canary, Configuration, Frozen, ReleaseRef
 from .errors import EngineError
 
 KEPT_RELEASES = 10
@@ -31,12 +31,24 @@ class Entry(Frozen):
     by: str
     """Who did it, user@host."""
     source: str = "build"
-    """`build`; `rollback`; `configuration` when it was live already and its environment's file had changed."""
+    """Where the release came from: `build`, `promotion from` an environment, or `rollback`.
+
+    `configuration` when it was live already and its environment's file had changed.
+    """
     result: Literal["live", "failed"] = "live"
     reason: str = ""
     """Why it failed, if it did."""
     versions: dict[str, str] = Field(default_factory=dict)
     """What took part: bentoship, pulumi, python."""
+
+
+class UnderWay(Frozen):
+    """A canary that is being tried."""
+
+    release: ReleaseRef
+    canary: Canary
+    entry: Entry
+    """What becomes an entry of the history once it has gone on or back."""
 
 
 class Ledger(Frozen):
@@ -45,6 +57,8 @@ class Ledger(Frozen):
     entries: tuple[Entry, ...] = ()
     releases: tuple[ReleaseRef, ...] = ()
     """Releases that were live at some time and are kept, the live one first, then by age."""
+    canary: UnderWay | None = None
+    """The release that is being tried beside the live one."""
 
     @classmethod
     def read(cls, text: str | None) -> Ledger:
@@ -68,6 +82,28 @@ class Ledger(Frozen):
     def live(self) -> ReleaseRef | None:
         """The release that gets the traffic."""
         return self.releases[0] if self.releases else None
+
+    @property
+    def traffic(self) -> dict[str, int]:
+        """Percent of the requests by release id."""
+        if self.live is None:
+            return {}
+        if self.canary is None:
+            return {self.live.id: 100}
+        share = self.canary.canary.percent
+        return {self.live.id: 100 - share, self.canary.release.id: share}
+
+    @property
+    def kept(self) -> tuple[ReleaseRef, ...]:
+        """Every release that the place is to keep, the one that is tried first, then the live one, then by age."""
+        if self.canary is None:
+            return self.releases
+        return (self.canary.release, *(each for each in self.releases if each != self.canary.release))
+
+    @property
+    def attempted(self) -> Entry:
+        """The attempt that this ledger is of: the canary's, or else the newest."""
+        return self.canary.entry if self.canary else self.entries[0]
 
     @property
     def previous(self) -> ReleaseRef | None:
@@ -94,6 +130,10 @@ class Ledger(Frozen):
         """The ledger once `release` is live."""
         others = tuple(kept for kept in self.releases if kept.id != release.id)
         return Ledger(entries=self._with(entry), releases=(release, *others)[:KEPT_RELEASES])
+
+    def try_out(self, canary: UnderWay) -> Ledger:
+        """The ledger while a release is being tried beside the live one."""
+        return self.model_copy(update={"canary": canary})
 
     def fail(self, entry: Entry, reason: str) -> Ledger:
         """The ledger after an attempt that failed: what was live is live still."""

@@ -50,9 +50,9 @@ def _provision(project: Project, deployment: Deployment, intent: Intent) -> None
         target = target.model_copy(update={"port": 0})  # the one that is asked for belongs to the real deployment
     workload = Workload(
         name=workload_name(live.bento, deployment.stack),
-        releases=ledger.releases,
-        traffic={live.id: 100},
-        archives={release.id: project.archive(release.id) for release in ledger.releases},
+        releases=ledger.kept,
+        traffic=ledger.traffic,
+        archives={release.id: project.archive(release.id) for release in ledger.kept},
         home=project.local(deployment.stack),
         scale=deployment.scale,
         variables=deployment.variables,

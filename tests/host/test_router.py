@@ -114,6 +114,27 @@ def test_a_body_arrives_whole_at_a_second_release_when_the_first_can_not_be_conn
     assert (gone.requests, alive.requests) == (1, 1)
 
 
+def test_answers_are_counted_for_each_release_until_the_traffic_is_divided_otherwise(supervisor):
+    gone, alive = Backend(f"http://127.0.0.1:{free_port()}"), Backend(supervisor.status().releases[0].url)
+    backends = {"gone": gone, "alive": alive}
+
+    async def ask():
+        async with Router() as router, aiohttp.ClientSession(timeout=PATIENT) as session:
+            port = await router.listen("127.0.0.1", 0)
+            router.route(backends, {"gone": 50, "alive": 50})
+            for path in ("/", "/missing", "/slow?seconds=0"):
+                async with session.get(f"http://127.0.0.1:{port}{path}"):
+                    pass
+            router.route(backends, {"gone": 50, "alive": 50})
+            counted = alive.tally.answers(), gone.tally.answers()
+            router.route(backends, {"alive": 100})
+            return *counted, alive.tally.answers()
+
+    of_alive, of_gone, afterwards = asyncio.run(ask())
+    assert (of_alive.count, of_alive.failed, of_gone.count, afterwards.count) == (3, 0, 0, 0)
+    assert of_alive.percentile(95) > 0
+
+
 def test_head_tells_the_length_and_sends_nothing(routed):
     with closing(http.client.HTTPConnection(urlsplit(routed).netloc)) as connection:
         connection.request("HEAD", "/zeros?bytes=100000")

@@ -36,6 +36,8 @@ VERSION = (Path(__file__).parent / "factor.txt").read_text().strip()
 class Tiny:
     @bentoml.api
     async def double(self, number: float) -> dict:
+        if VERSION == "broken" and number == 3:
+            raise RuntimeError("an error that no golden example shows")
         return {"number": number * FACTOR, "version": VERSION}
 """
 BENTOSHIP = Path(sys.executable).parent / "bentoship"
@@ -177,8 +179,8 @@ class Answer:
 class Customers:
     """Sends requests at an even pace, in the background, and keeps every answer and every failure."""
 
-    def __init__(self, url: str, per_second: float) -> None:
-        self._url, self._pause = url, 1 / per_second
+    def __init__(self, url: str, per_second: float, number: float = 2) -> None:
+        self._url, self._pause, self._number = url, 1 / per_second, number
         self._stop, self._news = threading.Event(), threading.Condition()
         self._threads = [threading.Thread(target=self._run) for _ in range(4)]
         self.answers: list[Answer] = []
@@ -209,7 +211,7 @@ class Customers:
     def _ask(self, client):
         sent = time.monotonic()
         try:
-            answer = client.post(f"{self._url}/double", json={"number": 2})
+            answer = client.post(f"{self._url}/double", json={"number": self._number})
             answer.raise_for_status()
         except httpx.HTTPError as error:
             self.failures.append(repr(error))

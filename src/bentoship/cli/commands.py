@@ -13,6 +13,7 @@ from ..errors import BentoshipError
 from . import printer
 
 if TYPE_CHECKING:
+    from ..deployment import Canary
     from ..engine.events import Step
     from ..project import Project
 
@@ -98,18 +99,48 @@ def plan(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT
 @ENVIRONMENT
 @_only_option
 @click.option("--relock", is_flag=True, help="Renew bentofile.lock first.")
+@click.option(
+    "--canary", type=click.IntRange(1, 99), metavar="PERCENT", help="First try it with a share of the requests."
+)
+@click.option("--for", "duration", default="5m", show_default=True, help="How long a canary is tried: 90s, 5m, 2h.")
 @_json_option
-def up(environment: str, only: str | None, relock: bool, as_json: bool) -> int:  # noqa: FBT001
+def up(environment: str, only: str | None, relock: bool, canary: int | None, duration: str, as_json: bool) -> int:  # noqa: FBT001
     """Seal the service and make it live: beside the old release, through the gate, then the pointer."""
     from ..operations import up as operation  # noqa: PLC0415
 
     with printer.Progress() as progress:
-        done = operation.up(_project(), environment, only=only, relock=relock, tell=progress.tell, watch=progress.watch)
+        done = operation.up(
+            _project(),
+            environment,
+            only=only,
+            relock=relock,
+            canary=_canary(canary, duration),
+            tell=progress.tell,
+            watch=progress.watch,
+        )
     if as_json:
         printer.data({"environment": environment, "deployments": _rows(done.deployments, _deployed)})
     else:
         _print_deployed(done.deployments, progress)
     return _complain(done.deployments)
+
+
+@bentoship.command()
+@click.argument("source")
+@click.argument("destination")
+@_only_option
+@_json_option
+def promote(source: str, destination: str, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Make the release that is live in SOURCE live in DESTINATION, unchanged; refused with every reason against it."""
+    from ..operations import promote as operation  # noqa: PLC0415
+
+    with printer.Progress() as progress:
+        done = operation.promote(_project(), source, destination, only=only, tell=progress.tell, watch=progress.watch)
+    if as_json:
+        printer.data({"environment": destination, "deployments": _rows(done, _deployed)})
+    else:
+        _print_deployed(done, progress)
+    return _complain(done)
 
 
 @bentoship.command()
@@ -123,6 +154,29 @@ def rollback(environment: str, release: str | None, only: str | None, as_json: b
 
     with printer.Progress() as progress:
         done = operation.rollback(_project(), environment, release, only=only, tell=progress.tell, watch=progress.watch)
+    if as_json:
+        printer.data({"environment": environment, "deployments": _rows(done, _deployed)})
+    else:
+        _print_deployed(done, progress)
+    return _complain(done)
+
+
+@bentoship.command()
+@ENVIRONMENT
+@_only_option
+@click.option("--go-on", "end", flag_value="go on", help="Make the canary live now.")
+@click.option("--back", "end", flag_value="back", help="Give the stable release all the traffic now.")
+@_json_option
+def traffic(environment: str, only: str | None, end: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Show how the traffic is divided, and how each release answers; or end a canary."""
+    from ..operations import traffic as operation  # noqa: PLC0415
+
+    if end is None:
+        return _show_traffic(environment, operation.traffic(_project(), environment, only=only), as_json=as_json)
+    with printer.Progress() as progress:
+        done = operation.end_canary(
+            _project(), environment, go_on=end == "go on", only=only, tell=progress.tell, watch=progress.watch
+        )
     if as_json:
         printer.data({"environment": environment, "deployments": _rows(done, _deployed)})
     else:
@@ -366,6 +420,41 @@ def _rows(found: Mapping[str, Any], row: Callable[[Any], Mapping[str, Any]]) -> 
     ]
 
 
+def _canary(percent: int | None, duration: str) -> Canary | None:
+    from ..deployment import Canary  # noqa: PLC0415
+    from ..durations import seconds  # noqa: PLC0415
+
+    return Canary(percent=percent, seconds=seconds("--for", duration)) if percent else None
+
+
+def _show_traffic(environment: str, found: Mapping[str, Any], *, as_json: bool) -> int:
+    if as_json:
+        rows = _rows(found, lambda divided: {**vars(divided), "shares": [_share(each) for each in divided.shares]})
+        printer.data({"environment": environment, "deployments": rows})
+        return _complain(found)
+    lines = [
+        (name, *map(str, _share(share).values()))
+        for name, divided in found.items()
+        if not isinstance(divided, BentoshipError)
+        for share in divided.shares
+    ]
+    printer.table(("deployment", "release", "role", "percent", "requests", "failed", "p95 ms"), lines)
+    return _complain(found)
+
+
+def _share(share: Any) -> dict[str, Any]:
+    answers = share.answers
+    p95 = answers.percentile(95) if answers else None
+    return {
+        "release": printer.short(share.release),
+        "role": share.role,
+        "percent": share.percent,
+        "requests": answers.count if answers else None,
+        "failed": answers.failed if answers else None,
+        "p95_milliseconds": round(p95, 1) if p95 is not None else None,
+    }
+
+
 def _step(step: Step) -> dict[str, Any]:
     return {"operation": step.operation, "type": step.type, "name": step.name, "properties": list(step.diffs)}
 
@@ -463,7 +552,7 @@ def _take_rehearse() -> None:
     """Every verb about an environment can act on doubles of the clouds."""
     words = "Act on doubles of the clouds, on this machine."
     for command in bentoship.commands.values():
-        if any(parameter.name == "environment" for parameter in command.params):
+        if any(parameter.name in ("environment", "destination") for parameter in command.params):
             option = click.Option(["--rehearse"], is_flag=True, expose_value=False, callback=_rehearse, help=words)
             command.params.append(option)
 

@@ -88,6 +88,7 @@ class Replica:
             rss_bytes=child.rss_bytes(running.pid) if running else 0,
             requests=self.backend.requests,
             in_flight=self.backend.in_flight,
+            answers=self.backend.tally.answers(),
             failure=str(self._failure) if self._failure else None,
         )
 

@@ -24,6 +24,7 @@ from yarl import URL
 from bentoship.errors import HostError
 
 from . import ports
+from .tally import Tally
 
 IDLE_TIMEOUT = 15.0
 """Seconds after which an idle connection to a release is closed: well before the release would do it, after 75."""
@@ -63,6 +64,8 @@ class Backend:
     """Where it answers; it counts as ready while this is known."""
     requests: int = 0
     in_flight: int = 0
+    tally: Tally = field(default_factory=Tally)
+    """Its answers since the traffic was last divided otherwise."""
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     @contextmanager
@@ -181,7 +184,11 @@ class Router:
     def route(self, backends: Mapping[str, Backend], traffic: Mapping[str, int]) -> None:
         """Give each request from now on to one of `backends`, as many in a hundred as `traffic` says."""
         self._backends = dict(backends)
+        before = self._traffic
         self._traffic = {name: percent for name, percent in traffic.items() if percent > 0 and name in backends}
+        if self._traffic != before:
+            for backend in backends.values():
+                backend.tally = Tally()
         self._split.reset()
         self.refresh()
 
@@ -197,13 +204,14 @@ class Router:
         while backend := await self._backend(deadline):
             with backend.busy() as url:
                 try:
-                    return await self._forward(request, url, body)
+                    return await self._forward(request, url, body, backend.tally)
                 except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                     # Nothing was sent: the process has just died, or stopped listening. Its keeper will see it too.
                     if not self._second_try:
                         return _refusal(502, "the release can't be connected to")
                     await asyncio.sleep(_RETRY_PAUSE)
                 except aiohttp.ClientError as error:
+                    backend.tally.ended()
                     return _refusal(502, f"the release ended before it had answered ({type(error).__name__})")
         return _refusal(503, "no release is ready to answer", {hdrs.RETRY_AFTER: str(RETRY_AFTER)})
 
@@ -226,7 +234,8 @@ class Router:
                     await self._changed.wait()
         return None
 
-    async def _forward(self, request: web.BaseRequest, url: str, body: _Body) -> web.StreamResponse:
+    async def _forward(self, request: web.BaseRequest, url: str, body: _Body, tally: Tally) -> web.StreamResponse:
+        begin = asyncio.get_running_loop().time()
         async with self._session.request(
             request.method,
             URL(f"{url}{_target(request)}", encoded=True),
@@ -234,6 +243,7 @@ class Router:
             data=body,
             allow_redirects=False,
         ) as response:
+            tally.answered(response.status, asyncio.get_running_loop().time() - begin)
             return await _pass_back(request, response)
 
 

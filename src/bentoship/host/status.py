@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from .tally import Answers
 
 DIGITS = 12
 
@@ -35,6 +37,12 @@ class ReleaseStatus:
     """How many of these are not answered yet."""
     failure: str | None
     """Why it is not ready, or was not when it was last started again."""
+    answers: Answers = field(default_factory=Answers)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> ReleaseStatus:
+        """The release in the JSON that a supervisor answers."""
+        return cls(**{**data, "answers": Answers.of(data["answers"])})
 
 
 @dataclass(frozen=True)
@@ -52,5 +60,5 @@ class Status:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Status:
         """The status in the JSON that a supervisor answers."""
-        releases = tuple(ReleaseStatus(**release) for release in data["releases"])
+        releases = tuple(ReleaseStatus.of(release) for release in data["releases"])
         return cls(data["url"], data["port"], data["pid"], releases, data["traffic"])

@@ -14,7 +14,7 @@ from .. import _version
 from ..deployment import Configuration, Deployment, Example, ReleaseRef
 from ..engine.events import Event, Step
 from ..engine.stack import Outcome, Stack
-from ..errors import EngineError, StackLocked, UpdateFailed
+from ..errors import BentoshipError, EngineError, StackLocked, UpdateFailed
 from ..ledger import Entry, Intent, Ledger
 from ..project import Project, write_private
 from .stacks import Tell, now, whoami, with_lock
@@ -126,7 +126,16 @@ def deploy(attempt: Attempt, new: ReleaseRef, entry: Entry) -> Deployed:
     if outputs is None:
         attempt.stack.create()
     before = Remembered.read(outputs or {})
+    refuse_another(attempt.stack.name, before.ledger, new, attempt.deployment.environment)
     return move(attempt, before, before.intent(before.with_live(new, attempt.deployment, entry)))
+
+
+def refuse_another(stack: str, ledger: Ledger, new: ReleaseRef, environment: str) -> None:
+    """Raise BentoshipError when a canary of another release than `new` is under way."""
+    if ledger.canary and ledger.canary.release != new:
+        short, by = ledger.canary.release.short, ledger.canary.entry.by
+        remedy = f"`bentoship traffic {environment} --go-on`, or `--back`"
+        raise BentoshipError(stack, f"a canary of release {short} is under way, begun by {by}", remedy)
 
 
 def move(attempt: Attempt, before: Remembered, wanted: Intent) -> Deployed:
@@ -141,7 +150,7 @@ def move(attempt: Attempt, before: Remembered, wanted: Intent) -> Deployed:
     except UpdateFailed as failure:
         if wanted.ledger != before.ledger and before.ledger.live is not None:
             attempt.tell(f"{attempt.stack.name}: going back to release {before.ledger.live.short}")
-            failed = before.ledger.fail(wanted.ledger.entries[0], str(failure))
+            failed = before.ledger.fail(wanted.ledger.attempted, str(failure))
             _go_back(attempt, before.intent(failed, before.configuration))
         raise
     return _deployed(attempt.deployment, wanted.ledger, outcome)

@@ -28,6 +28,8 @@ class Drift:
     """Id of the release that the history calls live; None when the deployment is not up."""
     ready: bool
     """Whether the URL answers 200 on `/readyz`."""
+    tried: str | None
+    """Id of the release that is being tried as a canary."""
     answered_by: str | None
     """First twelve digits of the release that answered, as it says itself."""
     changes: tuple[Step, ...]
@@ -41,7 +43,8 @@ class Drift:
     @property
     def answers(self) -> bool:
         """Whether the live release answers; so it is, too, where nothing is up and so nothing should."""
-        return self.live is None or (self.ready and self.answered_by == self.live[:12])
+        meant = {release[:12] for release in (self.live, self.tried) if release}
+        return self.live is None or (self.ready and self.answered_by in meant)
 
 
 def drift(
@@ -60,7 +63,7 @@ def drift(
         stack = stack_of(project, environment, deployment, engine)
         with alone(project, stack.name):
             before = Remembered.read(stack.outputs() or {})
-            live, changes = before.ledger.live, tuple[Step, ...]()
+            live, canary, changes = before.ledger.live, before.ledger.canary, tuple[Step, ...]()
             if live is not None:
                 seen = with_lock(stack, lambda: stack.drift(lambda event: watch(deployment.name, event)), tell)
                 changes = tuple(step for step in seen.steps if step.operation != "same")
@@ -72,6 +75,7 @@ def drift(
             before.url,
             live.id if live else None,
             ready,
+            canary.release.id if canary else None,
             answered_by,
             changes,
         )

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from .. import environments
+from ..durations import seconds
 from ..errors import BentoshipError, InvalidConfiguration
 from ..host.logs import FOLDER, Filter
 from ..host.logs import follow as follow_lines
 from ..host.logs import tail as tail_lines
 from ..project import Project
 from .stacks import chosen
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def logs(
@@ -41,11 +40,9 @@ def logs(
 def _oldest(since: str | None) -> datetime | None:
     if since is None:
         return None
-    found = re.fullmatch(r"(\d+)([smhd])", since)
-    if found is None:
-        raise InvalidConfiguration("--since", f"{since!r} is not a duration", "write for example 90s, 5m, 2h or 1d")
+    ago = seconds("--since", since)
     try:
-        return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return datetime.now(UTC) - timedelta(seconds=ago)
     except (OverflowError, ValueError):
         return datetime.min.replace(tzinfo=UTC)  # longer ago than anything
 

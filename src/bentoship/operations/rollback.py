@@ -12,7 +12,7 @@ from ..errors import BentoshipError, InvalidConfiguration, ReleaseError
 from ..ledger import Entry, Intent, Ledger
 from ..project import Project
 from .attempt import Attempt, Deployed, Remembered, Watch, move, new_entry
-from .stacks import Tell, alone, chosen, each, stack_of
+from .stacks import Tell, alone, chosen, each, stack_of, whoami
 
 SHORTEST = 6
 """Digits of an id that a release must at least be named with."""
@@ -31,7 +31,7 @@ def rollback(
 
     It goes through the gate, with the variables that it was live with last; all else stays as it is now. It becomes
     a new entry of the history. When the gate fails, what is live stays so. What the environment's file says by now
-    waits for the next `up`.
+    waits for the next `up`. While a canary is under way, going back without a `release` ends it.
     """
     environment = environments.load(project, name)
     if release is not None and not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},64}}", release):
@@ -54,6 +54,9 @@ def _back(attempt: Attempt, before: Remembered, release: str | None, pulumi_vers
     live = before.ledger.live
     if live is None:
         raise BentoshipError(attempt.stack.name, "is not up", f"`bentoship up {attempt.deployment.environment}`")
+    if before.ledger.canary and (release is None or live.id.startswith(release)):
+        failed = before.ledger.fail(before.ledger.canary.entry, f"ended by a rollback of {whoami()}")
+        return before.intent(failed, before.configuration)
     if release is None and (unfinished := _half_way(attempt, before)):
         return unfinished
     wanted = _named(attempt, before.ledger, release) if release else _previous(attempt, before.ledger)

@@ -7,6 +7,7 @@ import getpass
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -21,11 +22,14 @@ from ..deployment import Deployment, Environment
 from ..engine import locks
 from ..engine.install import CommandLine
 from ..engine.stack import Stack, interrupt_all
-from ..errors import BentoshipError, InvalidConfiguration, StackLocked
+from ..errors import BentoshipError, InvalidConfiguration, StackLocked, UpdateInterrupted
 from ..project import Project
 
 Result = TypeVar("Result")
 Tell = Callable[[str], None]
+
+_this_thread = threading.local()
+"""Its `stop` is set when the command that a worker belongs to is interrupted."""
 
 PARALLEL = 8
 """Engines at once; each takes about 150 MB with its provider and its program."""
@@ -66,14 +70,26 @@ def each(
     An interrupt is passed on to the engines, which end what they are at and release their locks; it is raised
     again when they have.
     """
-    with ThreadPoolExecutor(max_workers=min(PARALLEL, max(1, len(deployments)))) as pool:
+    stop = threading.Event()
+    workers = min(PARALLEL, max(1, len(deployments)))
+    with ThreadPoolExecutor(workers, initializer=_heed, initargs=(stop,)) as pool:
         futures: dict[str, Future[Result | BentoshipError]] = {
             deployment.name: pool.submit(_caught, act, deployment) for deployment in deployments
         }
-        interrupted = _await_all(list(futures.values()), tell)
+        interrupted = _await_all(list(futures.values()), tell, stop)
         if interrupted:
             raise KeyboardInterrupt
     return {name: future.result() for name, future in futures.items()}
+
+
+def pause(seconds: float, where: str) -> None:
+    """Do nothing for so long; UpdateInterrupted as soon as the command is interrupted."""
+    if _this_thread.stop.wait(seconds):
+        raise UpdateInterrupted(where, "was interrupted", "the same command carries on from here")
+
+
+def _heed(stop: threading.Event) -> None:
+    _this_thread.stop = stop
 
 
 @contextmanager
@@ -124,7 +140,7 @@ def with_lock(stack: Stack, act: Callable[[], Result], tell: Tell) -> Result:
         return act()
 
 
-def _await_all(futures: list[Future[Result]], tell: Tell) -> bool:
+def _await_all(futures: list[Future[Result]], tell: Tell, stop: threading.Event) -> bool:
     """Wait for all of them; answer whether there was an interrupt, which is passed on to every engine."""
     interrupted = False
     while True:
@@ -135,6 +151,7 @@ def _await_all(futures: list[Future[Result]], tell: Tell) -> bool:
             interrupt_all()  # those that have started since
         except KeyboardInterrupt:
             tell("interrupted; the engine ends the step it is at (a second Ctrl-C does not wait for it)")
+            stop.set()
             interrupt_all(again=interrupted)
             interrupted = True
             for future in futures:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .. import environments, release
-from ..deployment import Deployment
+from ..deployment import Canary, Deployment
 from ..engine import install
 from ..errors import BentoshipError
 from ..project import Project
 from .attempt import Attempt, Deployed, Watch, deploy, new_entry
+from .canary import try_out
 from .stacks import Tell, alone, chosen, each, stack_of
 
 
@@ -29,10 +30,15 @@ def up(
     *,
     only: str | None = None,
     relock: bool = False,
+    canary: Canary | None = None,
     tell: Tell = lambda _: None,
     watch: Watch = lambda _name, _event: None,
 ) -> Up:
-    """Deploy the project's service to the environment called `name`, or to its deployment `only`."""
+    """Deploy the project's service to the environment called `name`, or to its deployment `only`.
+
+    With a `canary`, the new release first gets a share of the traffic, is compared with the live one for a while, and
+    goes on or back by itself.
+    """
     environment = environments.load(project, name)
     deployments = chosen(environment, only)
     sealed = release.build(project.root, relock=relock, tell=tell)
@@ -40,8 +46,11 @@ def up(
 
     def act(deployment: Deployment) -> Deployed:
         stack = stack_of(project, environment, deployment, engine)
+        attempt = Attempt(project, stack, deployment, tell, lambda event: watch(deployment.name, event))
+        entry = new_entry(sealed.id, engine.version)
+        if canary:
+            return try_out(attempt, sealed.ref(), entry, canary)
         with alone(project, stack.name):
-            attempt = Attempt(project, stack, deployment, tell, lambda event: watch(deployment.name, event))
-            return deploy(attempt, sealed.ref(), new_entry(sealed.id, engine.version))
+            return deploy(attempt, sealed.ref(), entry)
 
     return Up(name, sealed, each(deployments, act, tell))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from ..deployment import Target, Workload
+from ..deployment import Splitting, Target, Workload
 
 if TYPE_CHECKING:
     import pulumi
@@ -19,6 +19,7 @@ class Local(Target):
     """
 
     keeps_releases: ClassVar[bool] = False
+    splitting: ClassVar[Splitting] = Splitting("counted", "the router divides request by request, and counts")
 
     port: int = Field(default=3000, ge=1, le=65535, description="port of the stable URL")
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 lets the network in")

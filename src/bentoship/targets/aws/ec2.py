@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from ...deployment import Workload
+from ...deployment import Splitting, Workload
 from ...errors import InvalidConfiguration
 from ._fields import AwsTarget
 
@@ -28,6 +28,10 @@ class Ec2(AwsTarget):
     Machines are reached by Session Manager, never by SSH; Debian's images (Python 3.11 and 3.13) come without its
     agent.
     """
+
+    splitting: ClassVar[Splitting] = Splitting(
+        "never", "one machine has one address, and an instance refresh replaces the machines of a group one by one"
+    )
 
     image_generation: int = Field(
         default=1,

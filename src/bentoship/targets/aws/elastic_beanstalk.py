@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from ...deployment import Workload
+from ...deployment import Splitting, Workload
 from ._fields import AwsTarget, KeptDays
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class ElasticBeanstalk(AwsTarget):
     Change the size or the network of an environment in an `up` without a new release: an immutable deployment
     doesn't go together with such a change.
     """
+
+    splitting: ClassVar[Splitting] = Splitting(
+        "platform", "TrafficSplitting, behind a load balancer: the platform watches for `canary_minutes`"
+    )
 
     log_retention_days: KeptDays = Field(default=30, description="how long CloudWatch keeps the logs, in days")
     canary_minutes: int = Field(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from ...deployment import Scale, Workload
+from ...deployment import Scale, Splitting, Workload
 from ...errors import InvalidConfiguration
 from ._fields import AzureTarget
 
@@ -26,6 +26,10 @@ class VirtualMachine(AzureTarget):
 
     Machines are reached by Azure's Run Command, never by SSH.
     """
+
+    splitting: ClassVar[Splitting] = Splitting(
+        "never", "one machine has one address, and a scale set is replaced machine by machine"
+    )
 
     http: Literal[True] = Field(
         description="`true` says that plain HTTP is meant: Azure's load balancer knows no TLS; for HTTPS use "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from ...deployment import Workload
+from ...deployment import Splitting, Workload
 from ._fields import AzureTarget
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ class WebApp(AzureTarget):
 
     The app and its slot run on the same instances, so an instance has memory for two replicas.
     """
+
+    splitting: ClassVar[Splitting] = Splitting("asked", "a part of the traffic goes to the staging slot")
 
     sku: str | None = Field(
         default=None,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ...deployment import Workload
+from ...deployment import Splitting, Workload
 from ._fields import GcpTarget
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ class AppEngine(GcpTarget):
     `standard` starts instances in seconds and takes releases within its limits of files. `flexible` runs virtual
     machines, has none of these limits, takes minutes for a version, and keeps only versions that have traffic.
     """
+
+    splitting: ClassVar[Splitting] = Splitting(
+        "asked", "the split of the traffic over versions, request by request at random"
+    )
 
     flavour: Literal["standard", "flexible"] = Field(
         default="standard", description="environment of App Engine: `standard` or `flexible`"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from ...deployment import Scale, Workload
+from ...deployment import Scale, Splitting, Workload
 from ...errors import InvalidConfiguration
 from ._fields import GcpTarget
 
@@ -29,6 +29,10 @@ class ComputeEngine(GcpTarget):
     Machines are reached through Identity-Aware Proxy and OS Login, never by a key of the project. Those of a group
     have no external address; Cloud NAT is their way out.
     """
+
+    splitting: ClassVar[Splitting] = Splitting(
+        "never", "one machine has one address, and a group is replaced machine by machine"
+    )
 
     domain: str | None = Field(
         default=None,
