@@ -42,7 +42,8 @@ class ReleaseStatus:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> ReleaseStatus:
         """The release in the JSON that a supervisor answers."""
-        return cls(**{**data, "answers": Answers.of(data["answers"])})
+        counted = data.get("answers")  # a supervisor that an earlier version started doesn't count
+        return cls(**{**data, "answers": Answers.of(counted) if counted else Answers()})
 
 
 @dataclass(frozen=True)
