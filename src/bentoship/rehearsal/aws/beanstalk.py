@@ -73,27 +73,33 @@ class Environment:
 
     async def resume(self, properties: Properties) -> None:
         """Run again what ran before this process did."""
-        self.settings, self.label = settings_of(properties), str(properties.get("version") or "")
-        await self._open()
-        for member in self.members():
-            await self.instances.end(member.id, self.region)
-        for _ in range(self._size()):
-            await self._start(self.label, self.settings, weight=100)
-        self.status, self.health = "Ready", "Green"
+        async with self._one_at_a_time:
+            self.settings, self.label = settings_of(properties), str(properties.get("version") or "")
+            await self._open()
+            for member in self.members():
+                await self.instances.end(member.id, self.region)
+            fresh = [await self._start(self.label, self.settings, weight=100) for _ in range(self._size())]
+            await self._settle(fresh)
 
     async def update(self, properties: Properties) -> None:
         """Move it to other settings and another version; raises Refused when it stays where it was."""
         async with self._one_at_a_time:
             new, label = settings_of(properties), str(properties.get("version") or "")
-            before = self.settings
-            self.status = "Updating"
-            if label != self.label:
-                await self._deploy(label, new, "UpdateEnvironment")
-            elif _told(new) != _told(before):
-                await self._restart(new)
-            self.settings = new
-            await self._resize()
-            self.status, self.health = "Ready", "Green"
+            before, self.status = self.settings, "Updating"
+            try:
+                self._behind().check = _check(new)
+                if label != self.label:
+                    await self._deploy(label, new, "UpdateEnvironment")
+                elif _told(new) != _told(before):
+                    await self._restart(new)
+                self.settings = new
+                await self._resize()
+            except _DeploymentError as error:
+                self._note("ERROR", str(error))
+                raise refused(ELASTIC_BEANSTALK, "UpdateEnvironment", str(error), "settings") from None
+            finally:
+                self.status = "Ready"
+            await self._settle(self.members())
 
     async def end(self) -> None:
         """Terminate it and all that it made."""
@@ -119,12 +125,7 @@ class Environment:
         return {"cname": self.address, "endpointUrl": self.address, "instances": members}
 
     async def _open(self) -> None:
-        process = f"{_EB}:environment:process:default"
-        check = HealthCheck(
-            path=self._option(process, "HealthCheckPath", self._option(f"{_EB}:application", _URL_OPTION, "/")),
-            interval=float(self._option(process, "HealthCheckInterval", "15")),
-        )
-        self._balancer = Balancer(self.plane.clock, check)
+        self._balancer = Balancer(self.plane.clock, _check(self.settings))
         await self._balancer.open("127.0.0.1", self.port)
 
     async def _deploy(self, label: str, settings: Settings, call: str) -> None:
@@ -172,10 +173,10 @@ class Environment:
     async def _restart(self, settings: Settings) -> None:
         """New variables restart the service on each machine in turn; the machines stay."""
         for member in self.members():
-            machine = self.plane.machines[member.id]
+            await self._behind().deregister(member.id)
             await self._run(member, self.label, settings)
-            while machine.url is None and machine.deaths < 2:  # noqa: PLR2004 - it dies again and again
-                await self._look()
+            self._register(member, 100)
+            await self._settle([member])
 
     async def _resize(self) -> None:
         members = self.members()
@@ -200,10 +201,25 @@ class Environment:
             },
         )
         self.plane.world("aws").put(member)
-        machine = self.instances.bare(member)
+        self.instances.bare(member)
         await self._run(member, label, settings)
-        self._behind().register(identity, lambda: machine.url, weight)
+        self._register(member, weight)
         return member
+
+    def _register(self, member: Resource, weight: int) -> None:
+        machine = self.plane.machines[member.id]
+        self._behind().register(member.id, lambda: machine.url, weight)
+
+    async def _settle(self, members: Sequence[Resource]) -> None:
+        """Be ready, and as well as the machines get."""
+        self.status = "Ready"
+        try:
+            await self._until_healthy(members)
+        except _DeploymentError as error:
+            self.health = "Red"
+            self._note("WARN", str(error))
+        else:
+            self.health = "Green"
 
     async def _run(self, member: Resource, label: str, settings: Settings) -> None:
         """Do on a machine what the platform's agent does: fetch the bundle, unpack it, run what Procfile says."""
@@ -238,12 +254,17 @@ class Environment:
             raise _DeploymentError(f"there is no application version {label}")
         told = version.properties
         archive = stored(self.plane.world("aws"), str(told["bucket"]), str(told["key"]))
-        data = archive.read_bytes()
+        data = archive.read_bytes() if archive.is_file() else b""
+        if not data:
+            raise _DeploymentError(f"the source bundle of {label} is not there")
         if len(data) > LARGEST_BUNDLE:
             raise _DeploymentError(f"the source bundle has {len(data):,} bytes, allowed are {LARGEST_BUNDLE:,}")
         bundle = self.plane.root / "bundles" / f"{hashlib.sha256(data).hexdigest()}.zip"
         bundle.parent.mkdir(exist_ok=True)
-        bundle.write_bytes(data)
+        if not bundle.exists():
+            unfinished = bundle.with_suffix(f".{self.identity}")
+            unfinished.write_bytes(data)
+            unfinished.replace(bundle)
         return unpack(bundle, self.plane.root / "bundles")
 
     async def _stop(self, member: Resource) -> None:
@@ -307,8 +328,14 @@ def settings_of(properties: Properties) -> dict[tuple[str, str], str]:
 
 def _told(settings: Settings) -> dict[str, str]:
     """The environment properties: what the service sees as variables."""
-    namespace = f"{_EB}:application:environment"
-    return {name: value for (space, name), value in settings.items() if space == namespace}
+    spaces = (f"{_EB}:application:environment", f"{_EB}:application:environmentsecrets")
+    return {name: value for (space, name), value in settings.items() if space in spaces}
+
+
+def _check(settings: Settings) -> HealthCheck:
+    process = f"{_EB}:environment:process:default"
+    path = settings.get((process, "HealthCheckPath")) or settings.get((f"{_EB}:application", _URL_OPTION)) or "/"
+    return HealthCheck(path, float(settings.get((process, "HealthCheckInterval"), "15")))
 
 
 def _procfile(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ Auto Scaling group", Amazon EC2 Auto Scaling User Guide.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -54,11 +54,10 @@ class Group:
     """By ARN of the target group."""
     name: str
     region: str
-    alarms: Callable[[Sequence[str]], list[str]] = lambda _: []
-    """Which of these alarms go off."""
     refreshes: list[Refresh] = field(default_factory=list)
     activities: list[dict[str, str]] = field(default_factory=list)
     _keeper: asyncio.Task[None] | None = None
+    _refreshing: asyncio.Task[None] | None = None
     _steady: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by whoever starts and ends machines: the keeper, or a refresh."""
 
@@ -71,8 +70,9 @@ class Group:
 
     async def end(self) -> None:
         """End every machine, and keep no more."""
-        if self._keeper:
-            self._keeper.cancel()
+        for task in (self._keeper, self._refreshing):
+            if task:
+                task.cancel()
         await asyncio.gather(*(self._terminate(member) for member in self.members()))
 
     @property
@@ -113,7 +113,7 @@ class Group:
         """Begin to replace the machines by those of another template."""
         begun = Refresh(account.identity("refresh", self.name, str(len(self.refreshes))), towards, preferences)
         self.refreshes.insert(0, begun)
-        self.plane.start(self._see_through(begun))
+        self._refreshing = self.plane.start(self._see_through(begun))
         return begun
 
     @property
@@ -166,6 +166,9 @@ class Group:
                 await self._replace(refresh)
             except _GoBackError as reason:
                 await self._go_back(refresh, before, str(reason))
+            except Exception as error:
+                refresh.status, refresh.reason = "Failed", repr(error)
+                raise
             else:
                 self._save(refresh.towards)
                 refresh.status, refresh.percent = "Successful", 100
@@ -198,12 +201,9 @@ class Group:
             await self._look()
 
     def _heed(self, refresh: Refresh) -> None:
-        """Stop when somebody has asked for it, or when an alarm goes off."""
+        """Stop when somebody has asked for it."""
         if refresh.asked:
             raise _GoBackError(f"somebody asked to {refresh.asked} it")
-        names = [value for key, value in refresh.preferences.items() if key.startswith("AlarmSpecification.Alarms.")]
-        if loud := self.alarms(names):
-            raise _GoBackError(f"the alarm {', '.join(loud)} went off")
 
     async def _go_back(self, refresh: Refresh, before: Template, reason: str) -> None:
         refresh.reason = reason

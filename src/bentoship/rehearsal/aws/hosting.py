@@ -7,8 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from ...errors import HostError
 from ...host import ports
-from ..hosts.balancer import LONGEST_DRAIN, Balancer, HealthCheck
+from ..hosts.balancer import SHORTEST_DRAIN, Balancer, HealthCheck
 from ..hosts.front import Front, loopback
 from ..hosts.plane import Plane
 from ..world import Resource
@@ -53,19 +54,26 @@ class Hosting:
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The API at the root, where AWS_ENDPOINT_URL leads, and S3 below /s3."""
-        api = Api(self._world, self._groups, self._environments, list)
+        api = Api(self._world, self._groups, self._environments)
         store = Store(self._plane, self._instances)
-        return [web.post("/", api.answer), web.get("/s3/{bucket}/{key:.+}", store.get)]
+        return [web.post("", api.answer), web.post("/", api.answer), web.get("/s3/{bucket}/{key:.+}", store.get)]
 
     async def restore(self) -> None:
         """Run again what is in the world; machines of groups and environments are started by those."""
         for kind in HOSTED:
             for resource in self._world.every(kind):
-                if kind == ENVIRONMENT:
-                    environment = self._environment(resource)
-                    self._plane.start(environment.resume(resource.properties))
-                elif not (resource.given or {GROUP_TAG, ENVIRONMENT_TAG} & resource.tags.keys()):
-                    await self._created[kind](resource)
+                if resource.given or {GROUP_TAG, ENVIRONMENT_TAG} & resource.tags.keys():
+                    continue
+                try:
+                    await self._restore(resource)
+                except HostError as error:  # a port that another program has taken: the rest runs all the same
+                    self._plane.say(str(error))
+
+    async def _restore(self, resource: Resource) -> None:
+        if resource.type == ENVIRONMENT:
+            self._plane.start(self._environment(resource).resume(resource.properties))
+        else:
+            await self._created[resource.type](resource)
 
     async def created(self, resource: Resource) -> Properties:
         """Something new."""
@@ -99,7 +107,7 @@ class Hosting:
         elif resource.type == LISTENER:
             for arn in _forwards_to(properties):
                 if balancer := self._balancers.get(arn):
-                    await balancer.close()
+                    await balancer.shut()
         elif resource.type == TARGETS and (balancer := self._balancers.pop(identity, None)):
             await balancer.close()
         elif resource.type == GROUP and (group := self._groups.pop(identity, None)):
@@ -139,7 +147,7 @@ class Hosting:
     async def _open_targets(self, resource: Resource) -> Properties:
         drain = float(resource.properties.get("deregistrationDelay") or 300) * self._plane.clock.scale
         self._balancers[resource.id] = Balancer(
-            self._plane.clock, _check(resource.properties), max(drain, LONGEST_DRAIN)
+            self._plane.clock, _check(resource.properties), max(drain, SHORTEST_DRAIN)
         )
         return {}
 
@@ -153,6 +161,8 @@ class Hosting:
         return {}
 
     async def _keep_group(self, resource: Resource) -> Properties:
+        if before := self._groups.pop(resource.id, None):  # deleted behind the engine's back, and made again
+            await before.end()
         group = Group(self._plane, self._instances, self._balancers, resource.id, resource.region)
         self._groups[resource.id] = group
         group.start()

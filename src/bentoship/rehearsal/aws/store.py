@@ -14,6 +14,7 @@ from .behaviours import stored
 from .instances import Instances
 
 _CALL = ("GetObject", "s3:GetObject")
+_FAULTS = {"permission": (403, "AccessDenied"), "throttling": (503, "SlowDown")}
 
 
 class Store:
@@ -27,7 +28,8 @@ class Store:
         bucket, key = request.match_info["bucket"], request.match_info["key"]
         if fault := faults.take(self._instances.world, _CALL, "before"):
             if fault.kind != "slow":
-                return _refusal(503 if fault.kind == "throttling" else 403, "AccessDenied", f"a fault: {fault.kind}")
+                status, code = _FAULTS.get(fault.kind, (500, "InternalError"))
+                return _refusal(status, code, f"{fault.kind} on purpose")
             await self._plane.sleep(fault.seconds)
         proof = request.headers.get("Authorization", "")
         found = self._instances.whose(proof.partition("Credential=")[2].partition("/")[0])
@@ -36,7 +38,7 @@ class Store:
                 403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."
             )
         resource, credentials = found
-        if not _is_signed(request, self._plane.url, credentials, resource.region):
+        if not _is_signed(request, credentials, resource.region):
             return _refusal(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
         if not self._instances.may(resource, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}"):
             return _refusal(403, "AccessDenied", "Access Denied")
@@ -44,11 +46,12 @@ class Store:
         return web.FileResponse(path) if path.is_file() else _refusal(404, "NoSuchKey", "The key does not exist.")
 
 
-def _is_signed(request: web.Request, url: str, credentials: Credentials, region: str) -> bool:
+def _is_signed(request: web.Request, credentials: Credentials, region: str) -> bool:
     """Whether the signature is the one that AWS's own library computes."""
     proof = request.headers["Authorization"]
     names = proof.partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    asked = AWSRequest("GET", f"{url}{request.raw_path}", headers={name: request.headers.get(name) for name in names})
+    url = f"http://{request.host}{request.raw_path}"
+    asked = AWSRequest("GET", url, headers={name: request.headers.get(name) for name in names})
     asked.context["timestamp"] = request.headers.get("x-amz-date", "")
     keys = Keys(credentials.access_key_id, credentials.secret_access_key, credentials.token)
     auth = S3SigV4Auth(keys, "s3", region)

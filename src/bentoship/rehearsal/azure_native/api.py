@@ -44,7 +44,7 @@ class Api:
 
     async def answer(self, request: web.Request) -> web.Response:
         """The answer to one request."""
-        path = request.path
+        path = f"/subscriptions/{request.match_info['rest']}"
         if path.startswith(_OPERATION):
             return self._operation(path)
         if found := _SITE.fullmatch(path):

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from ...host import ports
-from ..hosts.balancer import LONGEST_DRAIN, Balancer, HealthCheck
+from ..hosts.balancer import SHORTEST_DRAIN, Balancer, HealthCheck
 from ..hosts.front import Front, loopback
 from ..hosts.plane import Plane
 from ..world import Resource
@@ -146,7 +146,7 @@ class Hosting:
         check = next((item for item in self._world.every(CHECK) if told.get("healthChecks") in _names(item)), None)
         drain = float(told.get("connectionDrainingTimeoutSec") or 0) * self._plane.clock.scale
         asks = _check(check.properties if check else {})
-        self._balancers[resource.id] = Balancer(self._plane.clock, asks, max(drain, LONGEST_DRAIN))
+        self._balancers[resource.id] = Balancer(self._plane.clock, asks, max(drain, SHORTEST_DRAIN))
         for group in self._groups.values():
             group.register()
         return {}

@@ -16,8 +16,8 @@ from ..clock import Clock
 State = Literal["initial", "healthy", "unhealthy", "draining"]
 SHORTEST_INTERVAL = 0.05
 """Seconds between two health checks at least, whatever the clock says."""
-LONGEST_DRAIN = 10.0
-"""Seconds that a target may take to finish its requests here: those take their own time, whatever the clock says."""
+SHORTEST_DRAIN = 10.0
+"""Seconds that a target gets to finish its requests at least: those take their own time, whatever the clock says."""
 _OK = range(200, 300)
 
 
@@ -51,32 +51,36 @@ class Target:
 class Balancer:
     """Sends requests to healthy targets. To be opened before it answers, and closed for good."""
 
-    def __init__(self, clock: Clock, check: HealthCheck, drain: float = LONGEST_DRAIN) -> None:
+    def __init__(self, clock: Clock, check: HealthCheck, drain: float = SHORTEST_DRAIN) -> None:
         self.check = check
         self._clock = clock
         self._targets: dict[str, Target] = {}
-        # A load balancer waits for no target, and sends nothing a second time.
-        self._router = Router(patience=0, drain=drain, second_try=False)
+        self._drain = drain
+        self._router: Router | None = None
         self._changed = asyncio.Event()
         self._checks: dict[str, asyncio.Task[None]] = {}
-        self._is_open = False
-        self.answers: dict[int, int] = {}
 
     async def open(self, host: str, port: int) -> int:
         """Answer at `host`:`port` from now on; the port, where 0 asked for a free one. HostError when it is taken."""
-        if not self._is_open:
-            await self._router.__aenter__()
-            self._is_open = True
+        await self.shut()
+        # A load balancer waits for no target, and sends nothing a second time.
+        self._router = Router(patience=0, drain=self._drain, second_try=False)
+        await self._router.__aenter__()
+        self._route()
         return await self._router.listen(host, port)
 
+    async def shut(self) -> None:
+        """Answer no more, at once for those who connect, after their answers for those who wait; ask on."""
+        router, self._router = self._router, None
+        if router:
+            await router.__aexit__(None, None, None)
+
     async def close(self) -> None:
-        """Answer no more, at once for those who connect, after their answers for those who wait."""
+        """Answer no more, and ask no more."""
         for task in self._checks.values():
             task.cancel()
         await asyncio.gather(*self._checks.values(), return_exceptions=True)
-        if self._is_open:
-            self._is_open = False
-            await self._router.__aexit__(None, None, None)
+        await self.shut()
 
     def register(self, name: str, url: Callable[[], str | None], weight: int = 1) -> None:
         """Ask this target for its health from now on, and send it requests while it is healthy."""
@@ -93,7 +97,7 @@ class Balancer:
         target.state, target.weight = "draining", 0
         self._checks.pop(name).cancel()
         self._route()
-        await target.backend.idle(LONGEST_DRAIN)
+        await target.backend.idle(self._drain)
         self._targets.pop(name, None)
         self._route()
 
@@ -115,7 +119,8 @@ class Balancer:
 
     def _route(self) -> None:
         backends = {name: target.backend for name, target in self._targets.items()}
-        self._router.route(backends, {name: target.weight for name, target in self._targets.items()})
+        if self._router:
+            self._router.route(backends, {name: target.weight for name, target in self._targets.items()})
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,7 +26,8 @@ VARIABLE = "BENTOSHIP_REHEARSAL_HOSTS"
 MODULE = "bentoship.rehearsal.hosts"
 FILE = "hosts.json"
 """In the rehearsal's folder: where the process listens, and its number."""
-START_TIMEOUT = 30.0
+START_TIMEOUT = 90.0
+"""Seconds until it answers; it may have to wait for an earlier one to end, and machines start again with it."""
 LONGEST = 1800.0
 """Seconds that one change may take: some wait for releases that need their own time, whatever the clock says."""
 _ANSWER_TIMEOUT = 5.0
@@ -99,6 +101,8 @@ def _tell(cloud: str, verb: str, *resources: Resource) -> Mapping[str, Any]:
     except httpx.HTTPError as error:
         remedy = "run the command again: it starts them anew"
         raise HostError("the rehearsal's machines", f"don't answer ({error!r})", remedy) from error
+    if answer.status_code != httpx.codes.OK:
+        raise HostError("the rehearsal's machines", f"answered {answer.status_code} to {verb}", "look into hosts.log")
     found: Mapping[str, Any] = answer.json()
     if "refused" in found:
         raise Refused.of(Problem(**problem) for problem in found["refused"])
@@ -126,7 +130,8 @@ def _start(root: Path, variables: Mapping[str, str]) -> str:
             )
         finally:
             os.close(writer)
-        url = report.read().strip()
+        ready, _, _ = select.select([report], [], [], START_TIMEOUT)
+        url = report.readline().strip() if ready else ""
     if not url:
         raise HostError("the rehearsal's machines", "did not start", f"look into {log}")
     return url

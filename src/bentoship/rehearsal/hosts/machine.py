@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ...host import child, ports
 from ...host.replica import Replica
@@ -60,6 +60,7 @@ class Machine:
         self._address = address
         self._changed = changed
         self._service: Replica | None = None
+        self._booting: asyncio.Task[Any] | None = None
         disk.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
@@ -108,6 +109,7 @@ class Machine:
             "BENTOSHIP_MACHINE": f"{self._address}/machines/{self.name}",
             **more,
         }
+        self._booting = asyncio.current_task()
         process = await asyncio.create_subprocess_exec(
             *_interpreter(script),
             str(file),
@@ -132,6 +134,8 @@ class Machine:
         """What `systemctl` would do, as far as boot scripts use it; the exit code."""
         verb, names = words[0], [word for word in words[1:] if not word.startswith("-")]
         if verb in ("start", "restart"):
+            if "/" in names[0]:
+                return 1
             wanted = self._unit(names[0])
             if verb == "restart" or self._service is None or not self._service.wanted.runs_like(wanted):
                 await self.run(wanted)
@@ -145,6 +149,8 @@ class Machine:
     async def run(self, wanted: Wanted) -> None:
         """Keep this service running from now on, and no other; what it prints goes to the console."""
         await self._end_service()
+        if not self.is_alive:  # it was ended while the old service drained
+            return
         self._service = Replica(
             self.name,
             replace(wanted, port=self.port, ready_timeout=READY_TIMEOUT),
@@ -167,12 +173,14 @@ class Machine:
     async def kill(self) -> None:
         """End it as a power cut does."""
         self.is_alive = False
+        self._stop_booting()
         self._signal(signal.SIGKILL)
         await self._end_service()
 
     async def stop(self) -> None:
         """Let its service finish what it has, end it, and remove the disk."""
         self.is_alive = False
+        self._stop_booting()
         if self.ailment and self.ailment[0] == "hangs":
             self._signal(signal.SIGKILL)
         await self._end_service()
@@ -183,6 +191,10 @@ class Machine:
         self.console.append(line)
         with suppress(OSError), (self.disk / CONSOLE).open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
+
+    def _stop_booting(self) -> None:
+        if self._booting and self._booting is not asyncio.current_task():
+            self._booting.cancel()
 
     async def _end_service(self) -> None:
         service, self._service = self._service, None

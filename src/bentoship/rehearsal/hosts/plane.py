@@ -8,27 +8,33 @@
     *      /ill/{name}/...               a machine whose answers a fault has made slow or wrong
     *      whatever a cloud adds         its API, its object store
 
-It ends by itself when nothing has run for a while.
+All of it lies below a first segment of the path that nobody can guess, since whoever may ask it can run programs as
+this user: it is in a file that only this user can read, and in the environment of what this process starts. It ends by
+itself when nothing has run for a while.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import secrets
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 
-from ...errors import BentoshipError, HostError
-from ...host import ports
+from ...errors import BentoshipError, HostError, Problem
+from ...host import child, ports
 from ...patience import patience
 from .. import faults, home, metadata
 from ..clock import Clock
@@ -42,6 +48,7 @@ IDLE_SECONDS = 300.0
 TOOLS = "tools"
 _LARGEST_BODY = 64 * 1024 * 1024
 _PROBES = ("/readyz", "/livez")
+_OF_CONNECTION = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
 
 Properties = Mapping[str, Any]
 Work = Coroutine[Any, Any, None]
@@ -74,6 +81,7 @@ class Plane:
 
     def __init__(self, root: Path, port: int) -> None:
         self.root, self.port = root, port
+        self._secret = secrets.token_urlsafe(24)
         self.clock = Clock.from_environment()
         self.machines: dict[str, Machine] = {}
         self.changed = asyncio.Event()
@@ -81,11 +89,13 @@ class Plane:
         self._tasks: set[asyncio.Task[None]] = set()
         self._hostings: dict[str, Hosting] = {}
         self.last_asked = time.monotonic()
+        self.ended = asyncio.Event()
+        """Set when somebody asks it to end."""
 
     @property
     def url(self) -> str:
         """Where this process answers."""
-        return ports.url(ports.LOCALHOST, self.port)
+        return f"{ports.url(ports.LOCALHOST, self.port)}/{self._secret}"
 
     def world(self, cloud: str) -> World:
         """What exists in `cloud`."""
@@ -94,7 +104,12 @@ class Plane:
     @staticmethod
     def patience(seconds: float) -> float:
         """How long a cloud waits for a release's health here: less than those wait who have asked the cloud."""
-        return patience(seconds) / 3
+        return min(seconds, patience(seconds) * 2 / 3)
+
+    @staticmethod
+    def say(sentence: str) -> None:
+        """Write a sentence into the log."""
+        sys.stderr.write(f"{sentence}\n")
 
     async def sleep(self, seconds: float) -> None:
         """Take as long as the cloud does, on the rehearsal's clock."""
@@ -126,10 +141,11 @@ class Plane:
 
     def application(self) -> web.Application:
         """The web application of the whole process."""
-        application = web.Application(client_max_size=_LARGEST_BODY, middlewares=[self._note_request])
+        application = web.Application()
         application.add_routes(
             [
                 web.get("/hosts", self._status),
+                web.delete("/hosts", self._end),
                 web.post("/hosts/{cloud}/{verb:created|updated|read|deleted}", self._told),
                 web.post("/machines/{name}/{tool}", self._tool),
                 web.route("*", "/metadata/{name}{path:/.*}", self._metadata),
@@ -140,11 +156,15 @@ class Plane:
             if (hosting := _hosting(cloud, self)) is not None:
                 self._hostings[cloud] = hosting
                 application.add_routes(hosting.routes())
-        return application
+        whole = web.Application(client_max_size=_LARGEST_BODY, middlewares=[self._note_request])
+        whole.add_subapp(f"/{self._secret}", application)
+        return whole
 
     async def restore(self) -> None:
         """Run again what the worlds say should run."""
         write_tools(self.root / TOOLS)
+        for disk in (self.root / "machines").glob("*"):
+            child.end_leftovers(disk)  # of a process that was killed
         for hosting in self._hostings.values():
             await hosting.restore()
 
@@ -163,6 +183,10 @@ class Plane:
         self.last_asked = time.monotonic()
         return await handler(request)
 
+    async def _end(self, _: web.Request) -> web.Response:
+        self.ended.set()
+        return web.json_response({})
+
     async def _status(self, _: web.Request) -> web.Response:
         machines = {
             machine.name: {"url": machine.url, "console": list(machine.console)} for machine in self.machines.values()
@@ -178,6 +202,10 @@ class Plane:
             answer = await asyncio.shield(handler(*resources))
         except BentoshipError as error:
             return web.json_response({"refused": [asdict(problem) for problem in error.problems]})
+        except Exception as error:  # noqa: BLE001 - a defect of ours fails one change, and is told with its place
+            traceback.print_exc()
+            where = f"the rehearsal's machines ({self.root / 'hosts.log'})"
+            return web.json_response({"refused": [asdict(Problem(where, f"{type(error).__name__}: {error}"))]})
         return web.json_response(dict(answer or {}))
 
     async def _tool(self, request: web.Request) -> web.Response:
@@ -199,13 +227,16 @@ class Plane:
             if ailment == "wrong":
                 return web.json_response({"wrong": "the rehearsal lets this machine answer wrongly"}, status=500)
             await asyncio.sleep(seconds)
-        async with (
-            aiohttp.ClientSession() as session,
-            session.request(request.method, f"{machine.direct_url}{path}", data=await request.read()) as answer,
-        ):
-            body = await answer.read()
-            headers = {"Content-Type": answer.headers.get("Content-Type", "application/octet-stream")}
-            return web.Response(body=body, status=answer.status, headers=headers)
+        url = f"{machine.direct_url}{path}?{request.query_string}"
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_CONNECTION}
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            try:
+                asked = session.request(request.method, url, headers=headers, data=await request.read())
+                async with asked as answer:
+                    told = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_CONNECTION}
+                    return web.Response(body=await answer.read(), status=answer.status, headers=told)
+            except aiohttp.ClientError as error:
+                return web.Response(status=502, text=f"{error}\n")
 
     def _machine(self, request: web.Request) -> Machine:
         if (found := self.machines.get(request.match_info["name"])) is None:
@@ -234,22 +265,18 @@ def write_tools(folder: Path) -> None:
 async def serve(root: Path, report: Callable[[str], None]) -> None:
     """Run it all until told to end, or until nothing has run for a while; `report` gets the address."""
     plane = Plane(root, _port(root))
-    application, ended = plane.application(), asyncio.Event()
-
-    async def end(_: web.Request) -> web.Response:
-        ended.set()
-        return web.json_response({})
-
-    application.add_routes([web.delete("/hosts", end)])
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, plane.ended.set)
+    runner = web.AppRunner(plane.application(), access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
         await web.TCPSite(runner, ports.LOCALHOST, plane.port).start()
         await plane.restore()
         write_whole(root / FILE, json.dumps({"url": plane.url}))
         report(plane.url)
-        while not ended.is_set() and not _is_idle(plane):
-            await asyncio.wait([asyncio.ensure_future(ended.wait())], timeout=IDLE_SECONDS / 10)
+        while not plane.ended.is_set() and not _is_idle(plane):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(plane.ended.wait(), IDLE_SECONDS / 10)
     finally:
         await plane.close()
         await runner.cleanup()
@@ -262,10 +289,10 @@ def _is_idle(plane: Plane) -> bool:
 def _port(root: Path) -> int:
     """The port of the last time, if it is free: addresses that were given out then stay true."""
     try:
-        before = int(json.loads((root / FILE).read_text(encoding="utf-8"))["url"].rpartition(":")[2])
+        before = urlsplit(json.loads((root / FILE).read_text(encoding="utf-8"))["url"]).port
     except (OSError, ValueError, KeyError):
-        return ports.free_port()
-    return before if ports.is_free(before) else ports.free_port()
+        before = None
+    return before if before and ports.is_free(before) else ports.free_port()
 
 
 def _hosting(cloud: str, plane: Plane) -> Hosting | None:
