@@ -82,6 +82,9 @@ class Stage:
     def worlds(self) -> list[World]:
         return home.worlds(self.project)
 
+    def world(self, cloud: str) -> World:
+        return World.of(cloud, home.folder(self.project) / "worlds")
+
     def arm(self, *words: str) -> None:
         rehearsal.arm(self.project, words)
 

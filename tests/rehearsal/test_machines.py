@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def instances(stage):
-    return {item.id for item in stage.world.every() if item.short_type == "ec2.Instance"}
+    return {item.id for item in stage.world("aws").every() if item.short_type == "ec2.Instance"}
 
 
 def until(seen, within=60):
@@ -39,7 +39,7 @@ def test_a_group_replaces_a_machine_that_dies_and_its_load_balancer_sends_nothin
     stage.arm("machine = dies")
     url = stage.deploy("fleet", release).url
     # One of the first two machines died once it was ready; the refresh waited until two were in service.
-    assert faults.left(stage.world) == ()
+    assert faults.left(stage.world("aws")) == ()
     until(lambda: len(instances(stage)) == 2 and len(stage.machines()) == 2)
     assert {answers(url) for _ in range(20)} == {200}
     assert who(url) == release.short
@@ -73,3 +73,14 @@ def test_machines_come_back_after_the_process_that_runs_them_was_ended(stage):
     assert not stage.deploy("fleet", release).changes
     until(lambda: answers(fleet) == 200 and answers(beanstalk) == 200)
     assert who(beanstalk) == release.short
+
+
+def test_a_machine_that_answers_wrongly_or_late_does_so_at_the_address_of_the_deployment(stage):
+    stage.arm("machine = wrong")
+    one = stage.release("one")
+    with pytest.raises(UpdateFailed, match="golden example 1"):
+        stage.deploy("beanstalk", one)
+    # The machine stays as it is; the next deployment replaces it.
+    stage.arm("machine = slow 0.3")
+    two = stage.release("two")
+    assert who(stage.deploy("beanstalk", two).url) == two.short

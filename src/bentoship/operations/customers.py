@@ -18,7 +18,7 @@ from .status import RELEASE_HEADER
 
 TIMEOUT = 30.0
 """Seconds after which a request counts as lost."""
-_PATIENCE = 30.0
+_PATIENCE = 2 * TIMEOUT
 _DIGITS = 12
 
 
@@ -71,8 +71,8 @@ class Customers:
         """Who answers the next request that is sent from now on; empty when nobody does."""
         with self._news:
             seen = len(self._answers) + 1  # one may be under way
-            self._news.wait_for(lambda: len(self._answers) > seen, timeout=_PATIENCE)
-            return self._answers[-1][0] if self._answers else ""
+            in_time = self._news.wait_for(lambda: len(self._answers) > seen, timeout=_PATIENCE)
+            return self._answers[-1][0] if in_time else ""
 
     @staticmethod
     def ask_once(url: str) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from .. import environments, rehearsal, release
-from ..deployment import Deployment, Environment, ReleaseRef, workload_name
+from ..deployment import Canary, Deployment, Environment, ReleaseRef, workload_name
 from ..engine import install
 from ..engine.events import Event
-from ..errors import BentoshipError, GateFailed, InvalidConfiguration, UpdateFailed
+from ..errors import BentoshipError, GateFailed, InvalidConfiguration, UpdateFailed, UpdateInterrupted
 from ..project import Project
 from .attempt import Attempt, Deployed, Watch, deploy, new_entry
+from .canary import try_out
 from .customers import Customers, Tally
 from .destroy import destroy
 from .drift import drift
@@ -23,6 +24,9 @@ from .stacks import Tell, alone, chosen, each, stack_of
 
 Value = TypeVar("Value")
 Verdict = Literal["passed", "failed", "skipped"]
+CANARY = Canary(percent=20, seconds=5)
+GOLDEN = "golden example"
+"""What a gate's refusal speaks of."""
 PER_SECOND = 10.0
 """Requests that a rehearsal sends to each deployment."""
 
@@ -123,14 +127,15 @@ def play(
     watch: Watch = lambda _name, _event: None,
     played: Callable[[str, Step], None] = lambda _name, _step: None,
 ) -> Mapping[str, Played | BentoshipError]:
-    """Play first deployment, new release, failing releases, rollback, drift and destroy.
+    """Play first deployment, new release, canary, failing releases, rollback, drift and destroy.
 
     `played` is told each step as it ends. `faults` are armed in the worlds of all clouds first. What was rehearsed
     before is removed first, and what is rehearsed now at the end.
     """
     environment = environments.load(project, name)
     engine = install.ensure(tell)
-    _clear(project, name, only, tell)
+    rehearsal.arm(project, ())  # what an earlier rehearsal has left is removed without its faults
+    _clear(project, name, only)
     rehearsal.arm(project, faults)
 
     def act(deployment: Deployment) -> Played:
@@ -141,13 +146,18 @@ def play(
             steps.append(step)
         return Played(deployment.name, deployment.target_name, deployment.stack, cast.good.id, tuple(steps))
 
-    return each(chosen(environment, only), act, tell)
+    try:
+        return each(chosen(environment, only), act, tell)
+    finally:
+        rehearsal.arm(project, ())
 
 
-def _clear(project: Project, name: str, only: str | None, tell: Tell) -> None:
-    failed = [value for value in destroy(project, name, only=only).values() if isinstance(value, BentoshipError)]
-    for error in failed:
-        tell(f"what an earlier rehearsal left could not be removed by the engine, so it is forgotten: {error}")
+def _clear(project: Project, name: str, only: str | None) -> None:
+    """Remove what was rehearsed before; BentoshipError, with what to do, when that can't be done."""
+    for found in destroy(project, name, only=only).values():
+        if isinstance(found, BentoshipError):
+            fault = f"what was rehearsed before can't be removed: {_first_line(found)}"
+            raise BentoshipError(f"rehearsal of {name}", fault, f"delete {project.home} to forget all rehearsals")
 
 
 class _NothingToShow(Exception):
@@ -182,13 +192,15 @@ class _Play:
         if first.verdict == "passed":
             with Customers(self.url, cast.good.examples[0], PER_SECOND) as self.customers:
                 yield self._step("nothing to do", lambda: self._same(cast.good), {cast.good.id})
-                yield self._step("new release", lambda: self._go_live(cast.next), {cast.good.id, cast.next.id})
-                yield self._step("release that does not start", lambda: self._refused(cast.broken), {cast.next.id})
-                yield self._step(
-                    "release that answers wrongly", lambda: self._refused(cast.wrong), {cast.next.id, cast.wrong.id}
-                )
-                yield self._step("rollback", lambda: self._back_to(cast.good), {cast.good.id, cast.next.id})
-                yield self._step("drift", self._drift_and_mend, {cast.good.id})
+                both = {cast.good.id, cast.next.id}
+                yield self._step("new release", lambda: self._go_live(cast.next), both)
+                yield self._step("canary", lambda: self._try_out(cast.good), both)
+                yield self._step("release that does not start", lambda: self._refused(cast.broken), {self.live})
+                wrong = {self.live, cast.wrong.id}
+                yield self._step("release that answers wrongly", lambda: self._refused(cast.wrong, GOLDEN), wrong)
+                other = cast.good if self.live == cast.next.id else cast.next
+                yield self._step("rollback", lambda: self._back_to(other), both)
+                yield self._step("drift", self._drift_and_mend, {self.live})
             self.customers = None
         yield self._step("destroy", self._gone, set())
 
@@ -197,6 +209,8 @@ class _Play:
         verdict: Verdict = "passed"
         try:
             detail = act()
+        except UpdateInterrupted:
+            raise
         except _NothingToShow as reason:
             verdict, detail = "skipped", str(reason)
         except (BentoshipError, _StepError) as error:
@@ -218,11 +232,27 @@ class _Play:
             raise _StepError(f"{len(done.changes)} resources changed: {', '.join(step.name for step in done.changes)}")
         return "nothing changed"
 
-    def _refused(self, ref: ReleaseRef) -> str:
+    def _try_out(self, ref: ReleaseRef) -> str:
+        """A share of the traffic for the other release, which then goes on by itself."""
+        splitting = self.deployment.target.splitting
+        if splitting.how == "never":
+            raise _NothingToShow(splitting.reason)
+        if splitting.how == "platform" and self.deployment.scale.min_replicas == 1:
+            raise _NothingToShow("the platform divides traffic behind a load balancer only, and one replica has none")
+        done = try_out(self._attempt(), ref, new_entry(ref.id, self.engine.version), CANARY)
+        self.live = ref.id
+        self._must_answer()
+        return f"{CANARY.percent} % went to {ref.short}, then all of it at {done.url}"
+
+    def _refused(self, ref: ReleaseRef, why: str = "") -> str:
         try:
             self._deploy(ref)
+        except UpdateInterrupted:
+            raise
         except (UpdateFailed, GateFailed) as error:
             reason = _first_line(error)
+            if why not in str(error):
+                raise _StepError(f"refused, but not because of its {why}s: {reason}") from None
             self._must_answer(f" (it was refused: {reason})")
             return f"refused, and {self.live[:12]} answers on: {reason}"
         raise _StepError(f"release {ref.short} went live, and should have been refused")
@@ -256,10 +286,13 @@ class _Play:
         return f"{len(done.removed)} resources removed, nothing left"
 
     def _deploy(self, ref: ReleaseRef) -> Deployed:
-        stack = stack_of(self.project, self.environment, self.deployment, self.engine)
-        with alone(self.project, stack.name):
-            attempt = Attempt(self.project, stack, self.deployment, self.tell, self.watch)
+        attempt = self._attempt()
+        with alone(self.project, attempt.stack.name):
             return deploy(attempt, ref, new_entry(ref.id, self.engine.version))
+
+    def _attempt(self) -> Attempt:
+        stack = stack_of(self.project, self.environment, self.deployment, self.engine)
+        return Attempt(self.project, stack, self.deployment, self.tell, self.watch)
 
     def _must_answer(self, but: str = "") -> None:
         """The live release answers by now, and goes on to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from importlib import import_module
 from pathlib import Path
@@ -51,12 +52,14 @@ def link_program(project: Project) -> None:
     links = Project(project.root, rehearses=True).engine_folder
     links.mkdir(parents=True, exist_ok=True, mode=0o700)
     theirs = {path.name: path for path in project.infra.iterdir() if not path.match("Pulumi.*.yaml")}
-    for path in links.iterdir():
-        if path.is_symlink() and path.name not in theirs:
-            path.unlink()
-    for name, path in theirs.items():
-        if not (links / name).is_symlink():
-            (links / name).symlink_to(path)
+    with (links.parent / "infra.lock").open("w") as lock:  # stacks are made ready side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for path in links.iterdir():
+            if path.is_symlink() and path.readlink() != theirs.get(path.name):
+                path.unlink()
+        for name, path in theirs.items():
+            if not (links / name).is_symlink():
+                (links / name).symlink_to(path)
 
 
 def running(root: Path) -> dict[str, str]:
