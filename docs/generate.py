@@ -123,7 +123,12 @@ def _targets() -> str:
 
 def _canary(name: str) -> tuple[str, ...]:
     splitting = targets.find(name).splitting
-    proved = {"counted": "yes: `tests/operations/test_canary.py`", "never": "-"}.get(splitting.how, "not yet")
+    played = {
+        "platform": "`tests/rehearsal/test_play.py`",
+        "asked": "`tests/rehearsal/test_play.py`, `test_gcp_play.py`",
+    }
+    known = {"counted": "yes: `tests/operations/test_canary.py`", "never": "-"}
+    proved = known.get(splitting.how) or f"in rehearsals: {played[splitting.how]}"
     return (f"`{name}`", splitting.how, splitting.reason, proved)
 
 

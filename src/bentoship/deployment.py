@@ -177,7 +177,7 @@ class Deployment:
         """All that an environment's file says about it."""
         return Configuration(
             target=self.target_name,
-            fields=self.target.model_dump(),
+            fields=self.target.model_dump(mode="json"),  # as it comes back from the stack
             scale=self.scale,
             variables=dict(self.variables),
             ready_timeout=self.ready_timeout,

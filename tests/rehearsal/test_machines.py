@@ -78,7 +78,7 @@ def test_machines_come_back_after_the_process_that_runs_them_was_ended(stage):
 def test_a_machine_that_answers_wrongly_or_late_does_so_at_the_address_of_the_deployment(stage):
     stage.arm("machine = wrong")
     one = stage.release("one")
-    with pytest.raises(UpdateFailed, match="golden example 1"):
+    with pytest.raises(UpdateFailed, match="answered 500"):
         stage.deploy("beanstalk", one)
     # The machine stays as it is; the next deployment replaces it.
     stage.arm("machine = slow 0.3")

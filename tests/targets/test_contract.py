@@ -7,7 +7,8 @@ from functools import cache
 
 import pytest
 
-from bentoship.deployment import WORKLOAD_NAME_LENGTH
+from bentoship import targets
+from bentoship.deployment import WORKLOAD_NAME_LENGTH, Configuration, Deployment, Scale
 from bentoship.rehearsal.schema import load
 from golden import CASES, NEWEST, OLDER
 
@@ -168,3 +169,13 @@ def without_secrets(value):
     if isinstance(value, dict):
         return {key: without_secrets(item) for key, item in value.items() if key != "secret"}
     return [without_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_deployment_says_of_itself_comes_back_from_the_stack_as_it_was(name):
+    """Or every `up` would see another configuration."""
+    case = CASES[name]
+    target = targets.find(case.target).model_validate(case.fields)
+    deployment = Deployment("staging", "eu", case.target, target, Scale(), {})
+    kept = deployment.configuration.model_dump_json()
+    assert Configuration.model_validate_json(kept) == deployment.configuration
