@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from bentoship import rehearsal
 from bentoship.errors import InvalidConfiguration
-from bentoship.rehearsal import faults
+from bentoship.project import Project
+from bentoship.rehearsal import faults, home
 from bentoship.rehearsal.faults import Fault
 from bentoship.rehearsal.world import World
 
@@ -84,3 +86,13 @@ def test_other_calls_and_other_moments_go_well(world, call, moment):
 
 def test_nothing_goes_wrong_where_nothing_is_to(world):
     assert faults.take(world, ROLE, "before") is None
+
+
+def test_faults_are_armed_in_every_world_by_words_and_by_a_file(tmp_path):
+    project = Project(tmp_path, rehearses=True)
+    (tmp_path / "bad-day.yaml").write_text("- getAmi = throttling\n- machine = hangs\n")
+    rehearsal.arm(project, ["iam.Role.create = quota", str(tmp_path / "bad-day.yaml")])
+    for world in home.worlds(project):
+        assert [fault.call for fault in faults.left(world)] == ["iam.Role.create", "getAmi", "machine"]
+    rehearsal.arm(project, ())
+    assert all(faults.left(world) == () for world in home.worlds(project))

@@ -320,7 +320,13 @@ def destroy(environment: str, only: str | None, yes: bool, as_json: bool) -> int
 @bentoship.command()
 @ENVIRONMENT
 @_only_option
-@click.option("--fault", "faults", metavar="FAULT", multiple=True, help="What goes wrong: 'iam.Role.create = quota'.")
+@click.option(
+    "--fault",
+    "faults",
+    metavar="FAULT",
+    multiple=True,
+    help="What goes wrong: 'iam.Role.create = quota', or a .yaml file with a list of such.",
+)
 @_json_option
 def rehearse(environment: str, only: str | None, faults: tuple[str, ...], as_json: bool) -> int:  # noqa: FBT001
     """Play the life of an environment on doubles of the clouds, while requests flow."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..project import Project
 
@@ -19,10 +20,15 @@ def environment(project: Project) -> dict[str, str]:
 
 
 def arm(project: Project, words: Sequence[str]) -> None:
-    """Let go wrong what `words` say, in the worlds of all clouds, and nothing else; InvalidConfiguration."""
+    """Let go wrong what `words` say, in the worlds of all clouds, and nothing else.
+
+    A word that ends with .yaml names a file of faults. InvalidConfiguration tells every word that is no fault.
+    """
     from . import faults, home  # noqa: PLC0415 - see above
 
-    parsed = faults.parse(words)
+    files = [word for word in words if word.endswith(".yaml")]
+    parsed = faults.parse([word for word in words if word not in files])
+    parsed += tuple(fault for file in files for fault in faults.read(Path(file)))
     for world in home.worlds(project):
         faults.arm(world, parsed)
 

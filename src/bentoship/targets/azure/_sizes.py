@@ -6,16 +6,8 @@ from typing import NamedTuple
 
 from ...deployment import Scale
 from ...errors import InvalidConfiguration
-
-
-class Size(NamedTuple):
-    """What one x86-64 machine has ("Sizes for virtual machines in Azure")."""
-
-    name: str
-    cpu: int
-    """Virtual CPUs."""
-    memory_gb: int
-
+from .. import _sizes
+from .._sizes import Size
 
 BURSTABLE = (
     Size("Standard_B1ms", 1, 2),
@@ -45,21 +37,14 @@ STEADY = (
 )
 """All of their CPUs, all of the time. Cheapest first: the price grows with the CPUs, then F, D, E.
 
-All of them start with secure boot and a virtual TPM ("Trusted launch for Azure virtual machines").
+What each has: "Sizes for virtual machines in Azure". All of them start with secure boot and a virtual TPM ("Trusted
+launch for Azure virtual machines").
 """
 
 
 def cheapest(scale: Scale) -> str:
     """The cheapest size with the CPU and memory of one replica; InvalidConfiguration when none has them."""
-    offered = (*BURSTABLE, *STEADY) if scale.cpu <= 1 else STEADY
-    for offer in offered:
-        if offer.cpu >= scale.cpu and offer.memory_gb >= scale.memory_gb:
-            return offer.name
-    raise InvalidConfiguration(
-        "scale",
-        f"no size that we know has {scale.cpu:g} CPUs and {scale.memory_gb:g} GB",
-        "name one with the key `size`",
-    )
+    return _sizes.cheapest(scale, BURSTABLE, STEADY, "size", "size")
 
 
 class Image(NamedTuple):

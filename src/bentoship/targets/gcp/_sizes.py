@@ -7,40 +7,35 @@ from typing import NamedTuple
 
 from ...deployment import Scale
 from ...errors import InvalidConfiguration
-
-
-class MachineType(NamedTuple):
-    """What one x86-64 machine has ("General-purpose machine family", Compute Engine documentation)."""
-
-    name: str
-    cpu: int
-    """Virtual CPUs."""
-    memory_gb: float
-
+from .. import _sizes
+from .._sizes import Size
 
 SHARED = (
-    MachineType("e2-micro", 2, 1),
-    MachineType("e2-small", 2, 2),
-    MachineType("e2-medium", 2, 4),
+    Size("e2-micro", 2, 1),
+    Size("e2-small", 2, 2),
+    Size("e2-medium", 2, 4),
 )
 """For at most one CPU's worth of work: in the long run they give a share of their two. Cheapest first."""
 STEADY = (
-    MachineType("e2-highcpu-2", 2, 2),
-    MachineType("e2-standard-2", 2, 8),
-    MachineType("e2-highmem-2", 2, 16),
-    MachineType("e2-highcpu-4", 4, 4),
-    MachineType("e2-standard-4", 4, 16),
-    MachineType("e2-highmem-4", 4, 32),
-    MachineType("e2-highcpu-8", 8, 8),
-    MachineType("e2-standard-8", 8, 32),
-    MachineType("e2-highmem-8", 8, 64),
-    MachineType("e2-highcpu-16", 16, 16),
-    MachineType("e2-standard-16", 16, 64),
-    MachineType("e2-highmem-16", 16, 128),
-    MachineType("e2-highcpu-32", 32, 32),
-    MachineType("e2-standard-32", 32, 128),
+    Size("e2-highcpu-2", 2, 2),
+    Size("e2-standard-2", 2, 8),
+    Size("e2-highmem-2", 2, 16),
+    Size("e2-highcpu-4", 4, 4),
+    Size("e2-standard-4", 4, 16),
+    Size("e2-highmem-4", 4, 32),
+    Size("e2-highcpu-8", 8, 8),
+    Size("e2-standard-8", 8, 32),
+    Size("e2-highmem-8", 8, 64),
+    Size("e2-highcpu-16", 16, 16),
+    Size("e2-standard-16", 16, 64),
+    Size("e2-highmem-16", 16, 128),
+    Size("e2-highcpu-32", 32, 32),
+    Size("e2-standard-32", 32, 128),
 )
-"""All of their CPUs, all of the time. Cheapest first: the price grows with the CPUs, then with the memory."""
+"""All of their CPUs, all of the time. Cheapest first: the price grows with the CPUs, then with the memory.
+
+What each has: "General-purpose machine family", Compute Engine documentation.
+"""
 CLASSES = {"F1": 384, "F2": 768, "F4": 1536, "F4_1G": 3072}
 """Memory in MB of App Engine standard's classes that scale automatically ("Instance classes", App Engine reference)."""
 _MOST_CPU, _RESERVED_GB = 80, 0.4
@@ -56,11 +51,7 @@ class FlexibleSize(NamedTuple):
 
 def cheapest(scale: Scale) -> str:
     """The cheapest machine type with the CPU and memory of one replica; InvalidConfiguration when none has them."""
-    offered = (*SHARED, *STEADY) if scale.cpu <= 1 else STEADY
-    for offer in offered:
-        if offer.cpu >= scale.cpu and offer.memory_gb >= scale.memory_gb:
-            return offer.name
-    raise _too_much(scale, "no machine type that we know has", "name one with the key `machine_type`")
+    return _sizes.cheapest(scale, SHARED, STEADY, "machine type", "machine_type")
 
 
 def smallest_class(scale: Scale) -> str:
