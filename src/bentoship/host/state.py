@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -53,15 +53,14 @@ class Wanted:
     directory: str
     variables: Mapping[str, str] = field(default_factory=dict)
     ready_timeout: float = 120
-    command: Sequence[str] = ()
+    command: tuple[str, ...] = ()
     """What starts it; empty for the release's own run.sh."""
     port: int = 0
     """The private port that it is told to listen on; 0 chooses a free one at each start."""
 
     def runs_like(self, other: Wanted) -> bool:
         """Whether a process started for `other` would be the same one."""
-        ours, theirs = ((each.directory, each.variables, list(each.command), each.port) for each in (self, other))
-        return ours == theirs
+        return replace(self, ready_timeout=other.ready_timeout) == other
 
     def moved(self, before: Path, now: Path) -> Wanted:
         """This release, when what lay below `before` lies below `now`."""
@@ -137,6 +136,7 @@ def _private(path: str, flags: int) -> int:
 def _state(data: dict[str, Any], directory: Path) -> State:
     before = Path(data.get(_PLACE, directory))
     releases = {
-        release_id: Wanted(**wanted).moved(before, directory) for release_id, wanted in data["releases"].items()
+        release_id: Wanted(**{**wanted, "command": tuple(wanted.get("command", ()))}).moved(before, directory)
+        for release_id, wanted in data["releases"].items()
     }
     return State(data["host"], data["port"], releases, data["traffic"], Settings(**data["settings"]))

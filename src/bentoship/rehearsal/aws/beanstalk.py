@@ -338,10 +338,10 @@ def _check(settings: Settings) -> HealthCheck:
     return HealthCheck(path, float(settings.get((process, "HealthCheckInterval"), "15")))
 
 
-def _procfile(folder: Path) -> list[str]:
+def _procfile(folder: Path) -> tuple[str, ...]:
     """What the platform runs as `web` ("Configuring the WSGI server with a Procfile", Developer Guide)."""
     file = folder / "Procfile"
     found = _WEB.search(file.read_text(encoding="utf-8")) if file.is_file() else None
     if found is None:
         raise _DeploymentError("the source bundle has no Procfile with a process called web")
-    return ["sh", "-c", f"exec {found['command']}"]
+    return ("sh", "-c", f"exec {found['command']}")

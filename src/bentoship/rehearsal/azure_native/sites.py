@@ -212,7 +212,7 @@ class Site:
             "WEBSITE_SITE_NAME": self.name,
             **settings,
         }
-        return Wanted(str(machine.disk), variables, command=["sh", str(script)])
+        return Wanted(str(machine.disk), variables, command=("sh", str(script)))
 
     async def _until_ready(self, containers: Containers) -> None:
         limit = float(containers.settings.get("WEBSITES_CONTAINER_START_TIME_LIMIT", "230"))

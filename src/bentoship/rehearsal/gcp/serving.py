@@ -166,7 +166,7 @@ class Serving:
             **{name: str(value) for name, value in (told.get("envVariables") or {}).items()},
         }
         entrypoint = str((told.get("entrypoint") or {}).get("shell") or "")
-        return Wanted(str(folder), variables, command=["sh", "-c", f"exec {entrypoint}"])
+        return Wanted(str(folder), variables, command=("sh", "-c", f"exec {entrypoint}"))
 
     async def _limit(self, version: Version) -> None:
         """End the instance, again and again, whenever it has more memory than its class gives it."""

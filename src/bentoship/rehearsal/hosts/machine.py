@@ -137,7 +137,8 @@ class Machine:
             if "/" in names[0]:
                 return 1
             wanted = self._unit(names[0])
-            if verb == "restart" or self._service is None or not self._service.wanted.runs_like(wanted):
+            runs = self._service is not None and self._service.wanted.runs_like(self._at_our_port(wanted))
+            if verb == "restart" or not runs:
                 await self.run(wanted)
         elif verb == "stop":
             await self._end_service()
@@ -153,7 +154,7 @@ class Machine:
             return
         self._service = Replica(
             self.name,
-            replace(wanted, port=self.port, ready_timeout=READY_TIMEOUT),
+            self._at_our_port(wanted),
             self.disk,
             _SETTINGS,
             changed=self._note_change,
@@ -201,6 +202,9 @@ class Machine:
         if service:
             await service.stop()
 
+    def _at_our_port(self, wanted: Wanted) -> Wanted:
+        return replace(wanted, port=self.port, ready_timeout=READY_TIMEOUT)
+
     def _note_change(self) -> None:
         self.was_ready = self.was_ready or self.url is not None
         self._changed()
@@ -220,7 +224,7 @@ class Machine:
         state = self.disk / STATE
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         ours = {**of_this_laptop(), "BENTOSHIP_STATE_DIR": str(state)}
-        return Wanted(str(self.disk), {**ours, **variables}, command=unit["ExecStart"].split())
+        return Wanted(str(self.disk), {**ours, **variables}, command=tuple(unit["ExecStart"].split()))
 
 
 def of_this_laptop() -> dict[str, str]:
