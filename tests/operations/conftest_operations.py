@@ -131,8 +131,10 @@ def two_releases(tmp_path_factory):
 
 @pytest.fixture
 def second_live(two_releases):
-    """The shop of `two_releases`, with its second release live."""
+    """The shop of `two_releases`, with its second release live, and its source and its file as that one had them."""
     shop, _, second = two_releases
+    shop.change("two")
+    shop.configure()
     shop.run("rollback", "dev", second)
     return two_releases
 
