@@ -40,8 +40,8 @@ models/salary.joblib: $(VENV)/installed models/train.py models/hiring.csv
 test: setup-tests engine model ## every test; says what was skipped and why
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-matrix: setup-tests engine ## every type of resource and every fault, and every play of a rehearsal; about an hour
-	@BENTOSHIP_MATRIX=whole $(BIN)/python -m pytest -n 2 -rP tests/rehearsal/test_matrix.py tests/rehearsal/test_play.py
+test-matrix: setup-tests engine ## every type of resource and every fault, every play of a rehearsal, what takes long
+	@BENTOSHIP_MATRIX=whole $(BIN)/python -m pytest -n 2 --dist loadgroup -rP tests/operations tests/rehearsal
 
 check: check-style ## what to run before a commit: style, types, imports, quick tests; under a minute
 	@$(BIN)/python -m pytest -q -m "not slow" -n 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,8 +43,21 @@ REAL = (
 """Modules whose tests all start real releases, engines, supervisors or servers: each quick, together minutes."""
 
 
+LONG = (
+    "operations/test_canary.py::test_a_canary_whose_command_was_killed_is_seen_carried_on_and_ended_by_others",
+    "operations/test_rollback.py::test_interrupted_at_any_step_it_is_ended_by_the_same_command[pointed-9]",
+    "rehearsal/test_gcp_play.py::test_every_step_passes_and_no_request_is_lost[engine]",
+    "rehearsal/test_machines.py::test_a_new_release_whose_machine_hangs_is_gone_back_from",
+)
+"""Tests that take a minute or two each, and are left to `make test-matrix`."""
+IS_WHOLE = os.environ.get("BENTOSHIP_MATRIX") == "whole"
+
+
 def pytest_collection_modifyitems(items):
+    long = pytest.mark.skipif(not IS_WHOLE, reason="takes long: `make test-matrix` runs it")
     for item in items:
+        if item.nodeid.removeprefix("tests/") in LONG:
+            item.add_marker(long)
         if item.path.relative_to(Path(__file__).parent).as_posix() in REAL:
             item.add_marker("slow")
 

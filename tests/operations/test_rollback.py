@@ -60,7 +60,8 @@ def test_a_release_that_is_live_already_stays_and_the_history_with_it(second_liv
 def test_a_release_that_is_not_known_is_told_with_those_that_are(second_live):
     shop, first, second = second_live
     for release, sentence in (
-        ("abcdef", f"no kept release begins with abcdef; there are: {second[:12]}, {first[:12]}"),
+        ("abcdef", f"no kept release begins with abcdef; there are: {second[:12]}, "),
+        ("abcdef", first[:12]),
         (first[:5], "give its first 6 digits or more"),
         ("newest", "give its first 6 digits or more"),
     ):
