@@ -67,7 +67,7 @@ def test_every_step_passes_and_no_request_is_lost(google, name):
     assert skipped == (set() if name == "engine" else {"canary"})
     lost = {step.name: step.requests.why for step in played.steps if step.requests.lost}
     assert lost == {} or name in CUT_OFF
-    assert all(step.requests.sent > 0 for step in played.steps[1:-1])
+    assert all(step.requests.sent > 0 for step in played.steps[1:-1] if step.verdict == "passed")
     assert left(google) == []
     assert google.machines() == {}
 

@@ -78,7 +78,9 @@ def test_relock_renews_a_lock_that_agrees(tmp_path) -> None:
     assert lock_of(project)[0] == older
     text, told = lock_of(project, relock=True)
     assert told == ["locking the packages again, at the newest versions that fit"]
-    assert text == fresh
+    # Which versions are the newest depends on the day.
+    assert "certifi==2026.7.22 " in older
+    assert re.search(r"^certifi==(?!2026\.7\.22 )\S+ \\$", text, re.MULTILINE)
 
 
 def test_packages_that_do_not_go_together_are_told_in_uv_s_words(tmp_path) -> None:
