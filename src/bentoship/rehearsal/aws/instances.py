@@ -37,7 +37,7 @@ class Instances:
         machine = self.bare(resource)
         more = {"BENTOSHIP_OBJECT_STORE": f"{self._plane.url}/s3", "BENTOSHIP_HOST": "127.0.0.1"}
         if script := user_data(resource.properties):
-            self._plane.start(self._boot(machine, script, more))
+            self._plane.start(self._plane.boot(machine, script, more, "user data"))
         return machine
 
     def bare(self, resource: Resource) -> Machine:
@@ -92,13 +92,6 @@ class Instances:
                 if rule.get("securityGroupId") in groups and rule.get("fromPort") and rule.get("cidrIpv4")
             }
         )
-
-    async def _boot(self, machine: Machine, script: str, more: Mapping[str, str]) -> None:
-        if code := await self._plane.boot(machine, script, more):
-            machine.print(f"the user data ended with exit code {code}")
-            machine.boot_failure = next(
-                (line for line in reversed(machine.console) if "failed" in line), f"user data: exit code {code}"
-            )
 
     def _role_of(self, profile: str) -> str | None:
         for resource in self.world.every(PROFILE):

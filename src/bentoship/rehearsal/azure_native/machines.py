@@ -76,10 +76,7 @@ class Machines:
         return _refusal(404, "BlobNotFound: The specified blob does not exist.")
 
     async def _boot(self, machine: Machine, script: str) -> None:
-        if code := await self.plane.boot(machine, script, self.around):
-            machine.print(f"the custom data ended with exit code {code}")
-            failures = (line for line in reversed(machine.console) if "failed" in line)
-            machine.boot_failure = next(failures, f"custom data: exit code {code}")
+        await self.plane.boot(machine, script, self.around, "custom data")
 
     def _token(self, identity: Resource) -> str:
         return hmac.new(self._secret, identity.id.encode(), hashlib.sha256).hexdigest()

@@ -97,10 +97,7 @@ class Machines:
 
     async def _boot(self, machine: Machine, script: str) -> None:
         around = {"BENTOSHIP_OBJECT_STORE": self._plane.url, "BENTOSHIP_HOST": "127.0.0.1"}
-        if code := await self._plane.boot(machine, script, around):
-            machine.print(f"the startup script ended with exit code {code}")
-            said = (line for line in reversed(machine.console) if "failed" in line)
-            machine.boot_failure = next(said, f"startup script: exit code {code}")
+        await self._plane.boot(machine, script, around, "startup script")
 
 
 def refusal(status: int, message: str) -> web.Response:

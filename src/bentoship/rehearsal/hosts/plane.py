@@ -130,9 +130,15 @@ class Plane:
         self.start(self._afflict(cloud, made))
         return made
 
-    async def boot(self, machine: Machine, script: str, more: Mapping[str, str]) -> int:
-        """Run a boot script on `machine`; its exit code."""
-        return await machine.boot(script, more, self.root / TOOLS)
+    async def boot(self, machine: Machine, script: str, more: Mapping[str, str], what: str) -> None:
+        """Run a boot script on `machine`; when it fails, its last complaint is the machine's `boot_failure`.
+
+        `what` is the cloud's word for the script, such as `user data`.
+        """
+        if code := await machine.boot(script, more, self.root / TOOLS):
+            machine.print(f"the {what} ended with exit code {code}")
+            said = (line for line in reversed(machine.console) if "failed" in line)
+            machine.boot_failure = next(said, f"{what}: exit code {code}")
 
     async def stop(self, name: str) -> None:
         """End a machine for good; one that isn't there is none to be ended."""
