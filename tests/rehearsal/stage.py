@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -102,3 +103,11 @@ def who(url: str) -> str:
     answer = httpx.post(f"{url}/predict", json={"experience": 2}, trust_env=False, timeout=30)
     assert (answer.status_code, answer.json()) == (200, {"salary": 1.0})
     return answer.headers["x-bentoship-release"]
+
+
+def until(seen, within=60):
+    """Look until it is so: what is awaited are processes of others, which tell nobody."""
+    end = time.monotonic() + within
+    while not seen():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)

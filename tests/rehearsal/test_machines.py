@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import httpx
 import pytest
-from stage import who
+from stage import until, who
 
 from bentoship.errors import UpdateFailed
 from bentoship.rehearsal import faults
@@ -17,14 +15,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 def instances(stage):
     return {item.id for item in stage.world("aws").every() if item.short_type == "ec2.Instance"}
-
-
-def until(seen, within=60):
-    """Look until it is so: what is awaited are processes of others, which tell nobody."""
-    end = time.monotonic() + within
-    while not seen():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def answers(url):

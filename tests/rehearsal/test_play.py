@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from stage import DEPLOYMENTS, ENVIRONMENT, IS_WHOLE
+from stage import DEPLOYMENTS, ENVIRONMENT, IS_WHOLE, until
 
 from bentoship.errors import UpdateFailed
 from bentoship.operations.rehearse import Cast, play
@@ -63,7 +63,8 @@ def test_what_runs_are_the_bytes_that_were_sealed(stage):
     (machine,) = stage.machines().values()
     # The boot script refuses bytes with another sha256 than the id of the release.
     assert [line for line in machine["console"] if line.startswith(f"bentoship: release {sealed.id[:12]} is in ")]
-    assert "bentoship: ready" in machine["console"]
+    # It answers before its boot script has seen so.
+    until(lambda: [one for one in stage.machines().values() if "bentoship: ready" in one["console"]])
 
 
 def test_a_first_release_that_does_not_start_fails_with_what_it_said(stage):
