@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import pulumi
 import pulumi_gcp as gcp
@@ -30,7 +31,7 @@ _STUB = {
     "index.html": "<!doctype html><title>default</title>\n",
 }
 """What the service `default` answers when nobody else has put anything there: a page, without any instance."""
-Version = gcp.appengine.StandardAppVersion | gcp.appengine.FlexibleAppVersion
+Version: TypeAlias = gcp.appengine.StandardAppVersion | gcp.appengine.FlexibleAppVersion
 
 
 def provision(target: AppEngine, workload: Workload) -> pulumi.Output[str]:
