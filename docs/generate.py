@@ -144,7 +144,8 @@ def _target(name: str, kind: type[Target]) -> str:
         (f"`{key}`", field.description or "", "**required**" if field.is_required() else _default(field))
         for key, field in kind.model_fields.items()
     ]
-    return f"## `{name}`\n\n{_paragraphs(kind.__doc__ or '')}\n\n{_table(('key', 'meaning', 'default'), rows)}"
+    stays = f"\n\n`destroy` leaves {'; '.join(kind.stays)}." if kind.stays else ""
+    return f"## `{name}`\n\n{_paragraphs(kind.__doc__ or '')}{stays}\n\n{_table(('key', 'meaning', 'default'), rows)}"
 
 
 def _default(field: FieldInfo) -> str:

@@ -252,3 +252,18 @@ class RackServer(Target):
     project = write_project(tmp_path, {"environments/dev.yaml": text, "infra/targets/on_site/rack_server.py": own})
     (deployment,) = environments.load(project, "dev").deployments
     assert deployment.target.rack == 7
+
+
+def test_what_is_about_the_end_is_inherited_and_no_part_of_the_configuration(tmp_path):
+    text = (
+        "protect: true\nttl: 8h\ndeployments:\n  eu: {target: local}\n  us: {target: local, protect: false, ttl: 90s}\n"
+    )
+    eu, us = environments.load(write_project(tmp_path, {"environments/dev.yaml": text}), "dev").deployments
+    assert [(each.protect, each.ttl) for each in (eu, us)] == [(True, 28_800), (False, 90)]
+    assert eu.configuration == us.configuration
+
+
+def test_a_ttl_that_is_no_duration_is_told(tmp_path):
+    (found,) = faults(tmp_path, "deployments: {local: {target: local, ttl: soon}}")
+    assert "deployments.local.ttl: " in found
+    assert "8h" in found

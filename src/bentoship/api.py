@@ -117,9 +117,11 @@ def invoke(
     return _invoke(Project.find(project), environment, body=body, path=path, only=only)
 
 
-def destroy(environment: str, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Destroyed]:
-    """Remove the deployments of an environment, and what they remember."""
-    return _all_or_raise(_destroy(Project.find(project), environment, only=only))
+def destroy(
+    environment: str, *, only: str | None = None, expired: bool = False, project: Path | None = None
+) -> Mapping[str, Destroyed]:
+    """Remove the deployments of an environment, and what they remember; or only those whose `ttl` is over."""
+    return _all_or_raise(_destroy(Project.find(project), environment, only=only, expired=expired))
 
 
 def _all_or_raise(found: Mapping[str, Value | BentoshipError]) -> dict[str, Value]:

@@ -139,6 +139,9 @@ class Target(Frozen, ABC):
     """Whether the place keeps every release that the ledger keeps; else its sealed zip must be on this machine."""
     splitting: ClassVar[Splitting] = Splitting("never", "this target doesn't say that it can divide the traffic")
 
+    stays: ClassVar[tuple[str, ...]] = ()
+    """What `destroy` leaves there on purpose, each as a clause."""
+
     @abstractmethod
     def provision(self, workload: Workload) -> pulumi.Output[str]:
         """Declare the resources of `workload`; return the URL that will answer."""
@@ -166,6 +169,10 @@ class Deployment:
     scale: Scale
     variables: Mapping[str, str]
     ready_timeout: float = READY_TIMEOUT
+    protect: bool = False
+    """Whether `destroy` refuses to remove it."""
+    ttl: float | None = None
+    """Seconds after its last `up` from which on it has expired; None when it never does."""
 
     @property
     def stack(self) -> str:
@@ -174,7 +181,7 @@ class Deployment:
 
     @property
     def configuration(self) -> Configuration:
-        """All that an environment's file says about it."""
+        """All that an environment's file says about it, but for what is about its end."""
         return Configuration(
             target=self.target_name,
             fields=self.target.model_dump(mode="json"),  # as it comes back from the stack

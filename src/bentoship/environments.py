@@ -20,8 +20,11 @@ from .project import Project
 
 ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9]*")
 DEPLOYMENT_NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]|[a-z]")
-COMMON = ("scale", "variables", "ready_timeout")
+COMMON = ("scale", "variables", "ready_timeout", "protect", "ttl")
 """Keys that an environment says for all its deployments, and that a deployment may say for itself."""
+
+DURATION = r"^\d+[smhd]$"
+"""A duration as `durations.seconds` reads it."""
 
 RESERVED = ("PORT", "BENTOSHIP_", "PYTHON", "GAE_")
 """What variables of a service may not be called, or begin with: hosts and run.sh set these."""
@@ -49,6 +52,12 @@ class Shared(Frozen):
     ready_timeout: float = Field(
         default=READY_TIMEOUT, gt=0, le=86_400, description="seconds until /readyz must answer 200"
     )
+    protect: bool = Field(default=False, description="`true` has `destroy` refuse to remove it")
+    ttl: str | None = Field(
+        default=None,
+        pattern=DURATION,
+        description="how long after its last `up` it is to stay: `destroy --expired` removes it then; 90m, 8h, 2d",
+    )
 
 
 class EnvironmentFile(Shared):
@@ -58,7 +67,7 @@ class EnvironmentFile(Shared):
     secrets_provider: str = Field(default="passphrase", description="any of Pulumi's secrets providers")
     soak: str | None = Field(
         default=None,
-        pattern=r"^\d+[smhd]$",
+        pattern=DURATION,
         description="how long a release must have been live elsewhere before it is promoted to here: 90s, 5m, 2h, 1d",
     )
     deployments: dict[str, dict[str, Any]] = Field(description="where the service runs, by name")
@@ -211,7 +220,17 @@ def _deployment(reader: _Reader, environment: str, name: str, raw: Any) -> Deplo
     target = _target(reader, key, target_name, own)
     if scale is None or shared is None or target is None:
         return None
-    return Deployment(environment, name, str(target_name), target, scale, shared.variables, shared.ready_timeout)
+    return Deployment(
+        environment,
+        name,
+        str(target_name),
+        target,
+        scale,
+        shared.variables,
+        shared.ready_timeout,
+        shared.protect,
+        seconds("ttl", shared.ttl) if shared.ttl else None,
+    )
 
 
 def _merged_scale(reader: _Reader, key: str, own: Any) -> Scale | None:
@@ -258,7 +277,7 @@ def _settings(reader: _Reader, deployment: Deployment) -> Iterable[Setting]:
     raw = reader.raw["deployments"][deployment.name]
     groups = (("", deployment.target.model_dump()), ("scale.", deployment.scale.model_dump()))
     common: dict[str, Any] = {f"variables.{key}": value for key, value in deployment.variables.items()}
-    common["ready_timeout"] = deployment.ready_timeout
+    common |= {name: getattr(deployment, name) for name in ("ready_timeout", "protect", "ttl")}
     flat: dict[str, Any] = {"target": deployment.target_name}
     flat |= {f"{prefix}{key}": value for prefix, values in groups for key, value in values.items()}
     for path, value in (flat | common).items():

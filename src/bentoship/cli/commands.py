@@ -293,28 +293,69 @@ def invoke(environment: str, body: str | None, path: str | None, only: str | Non
 
 
 @bentoship.command()
-@ENVIRONMENT
+@click.argument("environment", metavar="ENVIRONMENT", required=False)
 @_only_option
+@click.option("--expired", is_flag=True, help="Only what has outlived its ttl; without ENVIRONMENT, in all of them.")
 @_yes_option
 @_json_option
-def destroy(environment: str, only: str | None, yes: bool, as_json: bool) -> int:  # noqa: FBT001
-    """Remove the deployments of an environment."""
+def destroy(environment: str | None, only: str | None, expired: bool, yes: bool, as_json: bool) -> int:  # noqa: FBT001
+    """Show what goes and what stays, ask, and remove the deployments of an environment."""
+    from .. import environments  # noqa: PLC0415
+
+    if environment is None and (only or not expired):
+        raise click.UsageError("Missing argument 'ENVIRONMENT'.")
+    project = _project()
+    if environment:
+        done = _destroy(project, environment, only, expired=expired, yes=yes)
+        if as_json:
+            printer.data({"environment": environment, "deployments": _rows(done, _destroyed)})
+        return _complain(done)
+    found = {name: _destroy_expired(project, name, yes=yes) for name in environments.names(project)}
+    rows = _rows(found, lambda done: {"deployments": _rows(done, _destroyed)})
+    if as_json:
+        printer.data({"environments": [{"name": name, **row} for name, row in zip(found, rows, strict=True)]})
+    codes = [_complain({name: done} if isinstance(done, BentoshipError) else done) for name, done in found.items()]
+    return max(codes, default=0)
+
+
+def _destroy_expired(project: Project, environment: str, *, yes: bool) -> Mapping[str, Any] | BentoshipError:
+    """What became of each deployment; an environment that can't be read does not stop the others."""
+    try:
+        return _destroy(project, environment, None, expired=True, yes=yes)
+    except BentoshipError as error:
+        return error
+
+
+def _destroy(project: Project, environment: str, only: str | None, *, expired: bool, yes: bool) -> Mapping[str, Any]:
+    """Show, ask, remove; what became of each deployment of one environment."""
     from .. import environments  # noqa: PLC0415
     from ..operations import destroy as operation  # noqa: PLC0415
     from ..operations.stacks import chosen  # noqa: PLC0415
 
-    project = _project()
-    going = [deployment.stack for deployment in chosen(environments.load(project, environment), only)]
-    if not yes:
-        _ask_for_the_name(environment, going)
+    stacks = [deployment.stack for deployment in chosen(environments.load(project, environment), only)]
+    if not yes and not expired:
+        _must_be_somebody(environment, stacks)
     with printer.Progress() as progress:
-        done = operation.destroy(project, environment, only=only, tell=progress.tell, watch=progress.watch)
-    if as_json:
-        printer.data({"environment": environment, "deployments": _rows(done, _destroyed)})
+        going = operation.survey(project, environment, only=only, expired=expired, tell=progress.tell)
+    failed = [each for each in going.values() if isinstance(each, BentoshipError)]
+    shown = [each for each in going.values() if not isinstance(each, BentoshipError)]
+    for each in shown:
+        progress.tell(printer.going_lines(each))
+    if not failed and all(each.spared for each in shown):
+        return {
+            each.name: operation.Destroyed(each.name, each.target, each.stack, spared=each.spared) for each in shown
+        }
+    if not yes:
+        _must_be_somebody(environment, stacks)
+        _ask_for_the_name(environment)
+    with printer.Progress() as progress:
+        done = operation.destroy(
+            project, environment, only=only, expired=expired, tell=progress.tell, watch=progress.watch
+        )
     for gone in done.values():
-        if not isinstance(gone, BentoshipError):
+        if not isinstance(gone, BentoshipError) and not gone.spared:
             progress.tell(f"{gone.stack}: gone" if gone.removed else f"{gone.stack}: there was nothing to remove")
-    return _complain(done)
+    return done
 
 
 @bentoship.command()
@@ -542,10 +583,13 @@ def _print_deployed(found: Mapping[str, Any], progress: printer.Progress) -> Non
         click.echo(deployed.url)
 
 
-def _ask_for_the_name(environment: str, stacks: list[str]) -> None:
-    click.echo(f"This removes {', '.join(stacks)}.", err=True)
+def _must_be_somebody(environment: str, stacks: list[str]) -> None:
     if not printer.is_interactive():
+        click.echo(f"This removes {', '.join(stacks)}.", err=True)
         raise BentoshipError(f"destroy {environment}", "there is nobody to ask", "add --yes if you mean it")
+
+
+def _ask_for_the_name(environment: str) -> None:
     if click.prompt("Type the environment's name to go on", err=True) != environment:
         raise BentoshipError(f"destroy {environment}", "the name was not typed; nothing was removed")
 

@@ -114,6 +114,17 @@ def verdict_line(played: Any) -> str:
     return f"{played.stack}: {passed} of {len(played.steps)} steps passed; {sent} requests, {lost} lost"
 
 
+def going_lines(going: Any) -> str:
+    """What `destroy` would remove of one deployment, and what it would leave."""
+    if going.spared:
+        return f"{going.stack}: left alone, it {going.spared}"
+    count = sum(going.kinds.values())
+    kinds = "".join(f"\n  goes: {number} {kind}" for kind, number in sorted(going.kinds.items()))
+    stays = "".join(f"\n  stays: {clause}" for clause in going.stays)
+    history = "\n  goes: its history, and the releases that are kept there" if count else ""
+    return f"{going.stack} ({going.target}): {count or 'no'} resources go{kinds}{history}{stays}"
+
+
 def _lost(why: Mapping[str, int]) -> str:
     return f" ({', '.join(f'{count} {reason}' for reason, count in why.items())})" if why else ""
 

@@ -26,6 +26,7 @@ from ..errors import EngineError, StackLocked, UpdateFailed, UpdateInterrupted
 from . import locks
 from .events import Event, Step, read_event
 from .install import PYTHON, CommandLine
+from .state import State, read_state
 
 NO_STACK = "no stack named"
 OnEvent = Callable[[Event], None]
@@ -88,6 +89,15 @@ class Stack:
         if done.returncode == 0:
             found: Mapping[str, Any] = json.loads(done.stdout)
             return found
+        if NO_STACK in done.stderr:
+            return None
+        raise self._error(done.stderr)
+
+    def state(self) -> State | None:
+        """What the stack is made of; None when it doesn't exist."""
+        done = self._ask("stack", "export", "--stack", self.name)
+        if done.returncode == 0:
+            return read_state(done.stdout)
         if NO_STACK in done.stderr:
             return None
         raise self._error(done.stderr)

@@ -1,21 +1,39 @@
-"""destroy: remove what a deployment is made of, then forget its stack."""
+"""destroy: show what goes and what stays, remove it, then forget the stack."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from .. import environments
-from ..deployment import Deployment
+from ..deployment import Deployment, Environment
 from ..engine import install
 from ..engine.events import Event, Step
 from ..engine.stack import Stack
-from ..errors import BentoshipError
+from ..engine.state import State
+from ..errors import BentoshipError, InvalidConfiguration, Problem
 from ..host.control import Supervisor
 from ..project import Project
-from .attempt import Watch
+from .attempt import Remembered, Watch
 from .stacks import Tell, alone, chosen, each, stack_of, with_lock
+
+
+@dataclass(frozen=True)
+class Going:
+    """What `destroy` would do to one deployment."""
+
+    name: str
+    target: str
+    stack: str
+    kinds: Mapping[str, int]
+    """How many resources would go, by kind: ec2.Vpc."""
+    stays: Sequence[str]
+    """What would be left on purpose, each as a clause."""
+    spared: str = ""
+    """Why it would not be touched, if it would not."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +43,27 @@ class Destroyed:
     name: str
     target: str
     stack: str
-    removed: tuple[Step, ...]
+    removed: tuple[Step, ...] = ()
+    spared: str = ""
+    """Why it was not touched, if it was not."""
+
+
+def survey(
+    project: Project, name: str, *, only: str | None = None, expired: bool = False, tell: Tell = lambda _: None
+) -> Mapping[str, Going | BentoshipError]:
+    """What `destroy` would do; changes nothing."""
+    environment = environments.load(project, name)
+    going = _unprotected(project, environment, only, expired=expired)
+    engine = install.ensure(tell)
+
+    def act(deployment: Deployment) -> Going:
+        stack = stack_of(project, environment, deployment, engine)
+        state = stack.state()
+        kinds = Counter(resource.kind for resource in state.resources if resource.exists) if state else {}
+        spared = _spared(deployment, stack, state) if expired else ""
+        return Going(deployment.name, deployment.target_name, stack.name, dict(kinds), deployment.target.stays, spared)
+
+    return each(going, act, tell)
 
 
 def destroy(
@@ -33,25 +71,72 @@ def destroy(
     name: str,
     *,
     only: str | None = None,
+    expired: bool = False,
     tell: Tell = lambda _: None,
     watch: Watch = lambda _name, _event: None,
 ) -> Mapping[str, Destroyed | BentoshipError]:
-    """Remove the deployments of an environment; one that isn't there is no error."""
+    """Remove the deployments of an environment, or those whose `ttl` is over; one that isn't there is no error.
+
+    Raises InvalidConfiguration, before anything is touched, when one of them is protected. With `expired`, what is
+    protected is left alone, like what has no ttl or has time left.
+    """
     environment = environments.load(project, name)
+    going = _unprotected(project, environment, only, expired=expired)
     engine = install.ensure(tell)
 
     def act(deployment: Deployment) -> Destroyed:
         stack = stack_of(project, environment, deployment, engine)
         with alone(project, stack.name):
+            if expired and (reason := _spared(deployment, stack, stack.state())):
+                return Destroyed(deployment.name, deployment.target_name, stack.name, spared=reason)
             removed = _remove(stack, lambda event: watch(deployment.name, event), tell)
             # A supervisor that was found dead has left the engine's state, and perhaps processes of its own.
             Supervisor(project.local(stack.name)).shut_down()
             shutil.rmtree(project.local(stack.name), ignore_errors=True)
             project.intent(stack.name).unlink(missing_ok=True)
             project.offered(stack.name).unlink(missing_ok=True)
-        return Destroyed(deployment.name, deployment.target_name, deployment.stack, removed)
+        return Destroyed(deployment.name, deployment.target_name, stack.name, removed)
 
-    return each(chosen(environment, only), act, tell)
+    return each(going, act, tell)
+
+
+def _unprotected(
+    project: Project, environment: Environment, only: str | None, *, expired: bool
+) -> Sequence[Deployment]:
+    """The deployments that are meant; InvalidConfiguration that names those which are protected.
+
+    What is rehearsed is worth no protection.
+    """
+    deployments = chosen(environment, only)
+    protected = [] if expired or project.rehearses else [each for each in deployments if each.protect]
+    if protected:
+        raise InvalidConfiguration.of(
+            Problem(
+                f"environments/{environment.name}.yaml: deployments.{deployment.name}",
+                "is protected (`protect: true`), and nothing was removed",
+                "say `protect: false` first, or name another deployment with --only",
+            )
+            for deployment in protected
+        )
+    return deployments
+
+
+def _spared(deployment: Deployment, stack: Stack, state: State | None) -> str:
+    """Why a deployment is not removed as expired; empty when it is."""
+    if state is None:
+        return "is not up"
+    if deployment.ttl is None:
+        return "has no ttl"
+    end = _last_up(stack, state) + timedelta(seconds=deployment.ttl)
+    if end > datetime.now(UTC):
+        return f"stays until {end.astimezone(UTC).isoformat(timespec='seconds')}"
+    return "has expired, and is protected" if deployment.protect else ""
+
+
+def _last_up(stack: Stack, state: State) -> datetime:
+    """When a release last went live; where none ever did, when the engine was last at work."""
+    entries = Remembered.read(stack.outputs() or {}).ledger.entries
+    return next((datetime.fromisoformat(entry.at) for entry in entries if entry.result == "live"), state.written)
 
 
 def _remove(stack: Stack, watch: Callable[[Event], None], tell: Tell) -> tuple[Step, ...]:

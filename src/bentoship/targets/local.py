@@ -20,6 +20,7 @@ class Local(Target):
 
     keeps_releases: ClassVar[bool] = False
     splitting: ClassVar[Splitting] = Splitting("counted", "the router divides request by request, and counts")
+    stays: ClassVar[tuple[str, ...]] = ("the sealed releases in .bentoship/releases, which other deployments may have",)
 
     port: int = Field(default=3000, ge=1, le=65535, description="port of the stable URL")
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 lets the network in")

@@ -35,6 +35,9 @@ class ElasticBeanstalk(AwsTarget):
     splitting: ClassVar[Splitting] = Splitting(
         "platform", "TrafficSplitting, behind a load balancer: the platform watches for `canary_minutes`"
     )
+    stays: ClassVar[tuple[str, ...]] = (
+        "the bucket elasticbeanstalk-REGION-ACCOUNT, which Elastic Beanstalk has made for itself, once in a region",
+    )
 
     log_retention_days: KeptDays = Field(default=30, description="how long CloudWatch keeps the logs, in days")
     canary_minutes: int = Field(

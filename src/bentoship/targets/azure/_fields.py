@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from ...deployment import Target
@@ -11,6 +13,8 @@ GUID = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 
 class AzureTarget(Target):
     """The fields that the targets on Azure share."""
+
+    stays: ClassVar[tuple[str, ...]] = ("the workspace with its logs, which Azure can bring back for 14 days",)
 
     subscription: str = Field(pattern=f"^{GUID}$", description="id of the subscription that everything is made in")
     region: str = Field(pattern=r"^[a-z]+[a-z0-9]*$", description="region of Azure, such as `westeurope`")

@@ -33,6 +33,12 @@ class AppEngine(GcpTarget):
         "asked", "the split of the traffic over versions, request by request at random"
     )
 
+    stays: ClassVar[tuple[str, ...]] = (
+        "the application and its service `default`, of which a project has one for ever",
+        "what App Engine keeps for itself: its own buckets, and the images of versions in Artifact Registry",
+        "the log, for 30 days",
+    )
+
     flavour: Literal["standard", "flexible"] = Field(
         default="standard", description="environment of App Engine: `standard` or `flexible`"
     )

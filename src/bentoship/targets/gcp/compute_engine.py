@@ -33,6 +33,7 @@ class ComputeEngine(GcpTarget):
     splitting: ClassVar[Splitting] = Splitting(
         "never", "one machine has one address, and a group is replaced machine by machine"
     )
+    stays: ClassVar[tuple[str, ...]] = ("the log, for 30 days",)
 
     domain: str | None = Field(
         default=None,
