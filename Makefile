@@ -26,7 +26,7 @@ $(VENV)/installed: pyproject.toml uv.lock
 setup-tests: $(VENV)/installed-tests ## and what tests, types and style need
 
 $(VENV)/installed-tests: $(VENV)/installed
-	@$(BIN)/uv sync $(SYNC) --extra sample --extra aws --extra gcp --extra azure
+	@$(BIN)/uv sync $(SYNC) --extra sample --extra aws --extra gcp --extra azure --extra onnx --extra parquet
 	@touch $@
 
 engine: setup ## Pulumi's command line: found, or installed once for this machine

@@ -32,6 +32,7 @@ REAL = (
     "release/test_wheels.py",
     "serving/test_as_bentoml.py",
     "serving/test_bad_input.py",
+    "serving/test_served_onnx.py",
     "serving/test_serving_limits.py",
     "serving/test_serving.py",
     "serving/test_workers.py",

@@ -48,6 +48,7 @@ def test_help_names_every_verb_and_loads_none_of_the_heavy_libraries(tmp_path):
         "destroy",
         "doctor",
         "config",
+        "onnx",
     ):
         assert f"  {verb} " in done.stdout
 

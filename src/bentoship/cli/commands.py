@@ -441,6 +441,49 @@ def config(environment: str, as_json: bool) -> None:  # noqa: FBT001
     printer.table(("setting", "value", "said by"), [(each.path, str(each.value), each.source) for each in found])
 
 
+@bentoship.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--examples",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Rows to compare the answers on: .csv, .parquet or .npy.",
+)
+@click.option(
+    "--columns", metavar="A,B,C", default="", help="Columns of the examples that the model takes, in its order."
+)
+@click.option(
+    "--output", metavar="FILE", type=click.Path(path_type=Path), help="By default MODEL with the suffix .onnx."
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-6,
+    show_default=True,
+    help="Largest relative difference of two answers.",
+)
+@_json_option
+def onnx(
+    model: Path,
+    examples: Path,
+    columns: str,
+    output: Path | None,
+    tolerance: float,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Convert a scikit-learn MODEL to ONNX, if both give the same answers. Exits 1 when they don't."""
+    from ..operations import onnx as operation  # noqa: PLC0415
+
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    done = operation.convert(model, examples, output=output, columns=names, tolerance=tolerance)
+    if as_json:
+        printer.data({**vars(done), "differences": [vars(each) for each in done.differences], "agrees": done.agrees})
+    else:
+        click.echo(f"{done.path if done.agrees else model}: {done}")
+    return int(not done.agrees)
+
+
 @bentoship.group()
 def release() -> None:
     """Look at sealed releases."""
