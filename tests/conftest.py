@@ -30,6 +30,7 @@ REAL = (
     "release/test_lock.py",
     "release/test_proof.py",
     "release/test_wheels.py",
+    "serving/test_access.py",
     "serving/test_as_bentoml.py",
     "serving/test_bad_input.py",
     "serving/test_served_onnx.py",
@@ -48,6 +49,8 @@ LONG = (
     "operations/test_canary.py::test_a_canary_whose_command_was_killed_is_seen_carried_on_and_ended_by_others",
     "operations/test_rollback.py::test_interrupted_at_any_step_it_is_ended_by_the_same_command[pointed-9]",
     "rehearsal/test_gcp_play.py::test_every_step_passes_and_no_request_is_lost[engine]",
+    "rehearsal/test_play.py::test_who_asks_for_a_token_that_is_kept_as_a_secret_is_asked_with_that_one[app]",
+    "rehearsal/test_play.py::test_who_asks_for_a_token_that_is_kept_as_a_secret_is_asked_with_that_one[beanstalk]",
     "rehearsal/test_machines.py::test_a_new_release_whose_machine_hangs_is_gone_back_from",
 )
 """Tests that take a minute or two each, and are left to `make test-matrix`."""

@@ -29,6 +29,8 @@ class FakeService:
     ready: Sequence[int] = (200,)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     """Path and body of every POST so far."""
+    token: str = ""
+    """What a POST must bring, or it is answered 401; nothing for everybody."""
     probes: int = 0
     """How often `/readyz` was asked."""
 
@@ -63,6 +65,9 @@ class FakeService:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if service.token and self.headers["Authorization"] != f"Bearer {service.token}":
+                    self._send((401, b""))
+                    return
                 service.asked.append((self.path, body))
                 self._send(service.reply(self.path, body))
 

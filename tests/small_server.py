@@ -9,6 +9,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 RELEASE = os.environ.get("BENTOSHIP_RELEASE", "")[:12]
+TOKEN = os.environ.get("SERVING_TOKENS")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -19,11 +20,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer({"salary": 1.0})
+        is_known = TOKEN is None or self.headers["Authorization"] == f"Bearer {TOKEN}"
+        self.answer({"salary": 1.0} if is_known else {}, 200 if is_known else 401)
 
-    def answer(self, value):
+    def answer(self, value, status=200):
         body = json.dumps(value).encode()
-        self.send_response(200)
+        self.send_response(status)
         for name, text in (("X-Bentoship-Release", RELEASE), ("Content-Type", "application/json")):
             self.send_header(name, text)
         self.send_header("Content-Length", str(len(body)))

@@ -7,7 +7,7 @@ import pytest
 
 from bentoship import gate
 from bentoship.deployment import Example
-from bentoship.errors import GateFailed
+from bentoship.errors import GateFailed, InvalidConfiguration
 from fake_project import unused_url
 from fake_service import FakeService, as_json
 
@@ -102,6 +102,37 @@ def test_an_answer_that_comes_too_late_fails_the_gate():
         with pytest.raises(GateFailed, match="ReadTimeout"):
             gate.answer(service.url, SALARY, timeout=0.2)
         may_answer.set()
+
+
+@pytest.fixture
+def token(monkeypatch):
+    monkeypatch.setenv("BENTOSHIP_TOKEN", " the-token-0123456789\n")
+    return "the-token-0123456789"
+
+
+def test_a_service_that_asks_for_a_token_gets_that_of_the_variable(token):
+    with FakeService(reply=lambda _path, _body: as_json(SALARY.answer), token=token) as service:
+        assert gate.replay(service.url, [SALARY]) == 1
+
+
+def test_without_the_token_it_is_told_once_what_to_set(monkeypatch):
+    monkeypatch.delenv("BENTOSHIP_TOKEN", raising=False)
+    with FakeService(token="another-token-0123") as service, pytest.raises(GateFailed) as failure:
+        gate.replay(service.url, [SALARY, SALARY])
+    (problem,) = failure.value.problems
+    assert problem.fault == "answered 401: it asks for a token"
+    assert problem.remedy == "set BENTOSHIP_TOKEN to one of the deployment's SERVING_TOKENS"
+
+
+def test_a_token_that_is_none_of_its_own_is_told_as_such(token):
+    with FakeService(token="another-token-0123") as service, pytest.raises(GateFailed, match="is none of its tokens"):
+        gate.replay(service.url, [SALARY])
+
+
+def test_a_token_that_can_not_be_sent_is_told_before_anybody_is_asked(monkeypatch):
+    monkeypatch.setenv("BENTOSHIP_TOKEN", "two words")
+    with pytest.raises(InvalidConfiguration, match="BENTOSHIP_TOKEN: has a blank"):
+        gate.answer(unused_url(), SALARY)
 
 
 def test_nobody_there_fails_the_gate():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
 import time
@@ -16,9 +17,11 @@ from typing import Any
 import httpx
 
 from .deployment import READY_TIMEOUT, Example
-from .errors import GateFailed, Problem
+from .errors import GateFailed, InvalidConfiguration, Problem
 
 READY_PATH = "/readyz"
+TOKEN = "BENTOSHIP_TOKEN"  # noqa: S105 -- the name of a variable
+"""Environment variable: what is sent to services that ask for a token. Readiness is told without one."""
 ANSWER_TIMEOUT = 30.0
 """Seconds that one golden example may take."""
 MOST_LEVELS = 100
@@ -26,8 +29,18 @@ MOST_LEVELS = 100
 _TOO_DEEP = f"it is nested more than {MOST_LEVELS} levels deep"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _POLL = 0.1
+_SENDABLE = re.compile(r"[!-~]+")
 _SPELLED = 300
 """Letters of an answer that a sentence quotes: a service may answer with megabytes."""
+
+
+def authorization() -> dict[str, str]:
+    """The header with the token of BENTOSHIP_TOKEN; none when that is empty or isn't set."""
+    token = os.environ.get(TOKEN, "").strip()
+    if token and not _SENDABLE.fullmatch(token):
+        fault = "has a blank or a letter in it that no token has"
+        raise InvalidConfiguration(TOKEN, fault, "give it one of the deployment's SERVING_TOKENS, as it is")
+    return {"authorization": f"Bearer {token}"} if token else {}
 
 
 def wait_until_ready(
@@ -61,10 +74,15 @@ def wait_until_ready(
 
 def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT) -> Any:
     """The JSON that the service at `url` answers to `example`; raises GateFailed when it isn't a 200 with JSON."""
+    headers = authorization()
     try:
-        response = httpx.post(f"{url}{example.path}", json=example.body, timeout=timeout, trust_env=False)
+        response = httpx.post(
+            f"{url}{example.path}", json=example.body, headers=headers, timeout=timeout, trust_env=False
+        )
     except httpx.HTTPError as error:
         raise GateFailed(f"{url}{example.path}", f"no answer to a golden example ({type(error).__name__})") from error
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        raise _locked_out(url, is_known=bool(headers))
     if response.status_code != httpx.codes.OK:
         raise GateFailed(
             f"{url}{example.path}", f"answered {response.status_code} to {_spell(example.body)}: {response.text[:200]}"
@@ -131,8 +149,13 @@ def replay(url: str, examples: Iterable[Example]) -> int:
         if difference:
             problems.append(Problem(f"golden example {asked}, POST {example.path}", difference))
     if problems:
-        raise GateFailed.of(problems)
+        raise GateFailed.of(dict.fromkeys(problems))  # that a token is missing need not be said for each example
     return asked
+
+
+def _locked_out(url: str, *, is_known: bool) -> GateFailed:
+    fault = f"answered 401: {TOKEN} is none of its tokens" if is_known else "answered 401: it asks for a token"
+    return GateFailed(url, fault, f"set {TOKEN} to one of the deployment's SERVING_TOKENS")
 
 
 def _unsendable(value: Any, levels: int) -> str | None:

@@ -209,6 +209,24 @@ def test_a_deployment_that_the_network_reaches_is_a_warning(project, port, host,
     assert only(project, "endpoints").state == state
 
 
+def test_who_may_ask_in_a_cloud_is_told_and_no_failure(project):
+    aws = "target: aws/elastic_beanstalk, region: eu-central-1, http: true"
+    google = "target: gcp/app_engine, project: acme-models, region: europe-west3"
+    secrets = "{SERVING_TOKENS: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tokens'}"
+    variables = f"{{SERVING_TOKENS: 'sha256:{64 * '0'}'}}"
+    (project.environments / "staging.yaml").write_text(
+        "deployments:\n"
+        f"  open: {{{google}}}\n"
+        f"  kept: {{{aws}, secrets: {secrets}}}\n"
+        f"  told: {{{google}, variables: {variables}}}\n"
+    )
+    here, public, asking, readable = findings(project, "endpoints")
+    assert [here.state, public.state, asking.state, readable.state] == ["ok", "ok", "ok", "warning"]
+    assert public.message.startswith("whoever knows the URL can ask staging-open; ")
+    assert asking.message == "whoever has a token can ask staging-kept, staging-told"
+    assert readable.message.startswith("tokens for staging-kept travel over plain HTTP")
+
+
 def test_a_provider_that_may_not_be_executed_says_how_to_allow_it(project):
     path = project.root / PLUGIN
     path.chmod(stat.S_IRUSR | stat.S_IWUSR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import httpx
 import pytest
 from stage import DEPLOYMENTS, ENVIRONMENT, IS_WHOLE, until
 
@@ -15,6 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 CUT_OFF = {"machine", "vm"}
 """Where requests are cut off while the address moves, as docs/aws.md and docs/azure.md say."""
 
+TOKENS = "SERVING_TOKENS"
 CANARIES = {name: {"canary"} for name in ("balanced", "app", "apps")}
 """Where the platform divides the traffic."""
 QUICK = ("balanced", "fleet", "apps")
@@ -65,6 +67,24 @@ def test_what_runs_are_the_bytes_that_were_sealed(stage):
     assert [line for line in machine["console"] if line.startswith(f"bentoship: release {sealed.id[:12]} is in ")]
     # It answers before its boot script has seen so.
     until(lambda: [one for one in stage.machines().values() if "bentoship: ready" in one["console"]])
+
+
+@pytest.mark.parametrize(
+    "guarded",
+    [
+        {**DEPLOYMENTS["beanstalk"], "secrets": {TOKENS: "arn:aws:secretsmanager:eu-central-1:123456789012:secret:t"}},
+        {**DEPLOYMENTS["app"], "variables": {TOKENS: "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/t)"}},
+    ],
+    ids=["beanstalk", "app"],
+)
+def test_who_asks_for_a_token_that_is_kept_as_a_secret_is_asked_with_that_one(stage, monkeypatch, guarded):
+    monkeypatch.setenv("BENTOSHIP_TOKEN", "rehearsed-by-somebody")
+    stage.say({**DEPLOYMENTS, "guarded": guarded})
+    deployed = stage.deploy("guarded", stage.release("one"))
+    answer = httpx.post(f"{deployed.url}/predict", json={}, trust_env=False)
+    stage.destroy("guarded")
+    stage.say(DEPLOYMENTS)
+    assert answer.status_code == 401
 
 
 def test_a_first_release_that_does_not_start_fails_with_what_it_said(stage):

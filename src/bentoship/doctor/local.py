@@ -1,4 +1,4 @@
-"""The deployments to this machine, for the checks that look at them."""
+"""The deployments of a project, and those to this machine, for the checks that look at them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from ..targets.local import Local
 
 
 def deployments(project: Project | None) -> Iterator[tuple[Deployment, Local]]:
-    """Every local deployment, and its target; environments that can't be read are another check's matter."""
+    """Every local deployment, and its target."""
+    yield from ((each, each.target) for each in everywhere(project) if isinstance(each.target, Local))
+
+
+def everywhere(project: Project | None) -> Iterator[Deployment]:
+    """Every deployment of every environment; environments that can't be read are another check's matter."""
     for name in environments.names(project) if project else ():
         try:
-            found = environments.load(project, name).deployments if project else ()
+            yield from environments.load(project, name).deployments if project else ()
         except BentoshipError:
             continue
-        yield from ((each, each.target) for each in found if isinstance(each.target, Local))

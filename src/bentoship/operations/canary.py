@@ -13,7 +13,7 @@ import httpx
 
 from ..deployment import Canary, Example, ReleaseRef
 from ..errors import BentoshipError, InvalidConfiguration, UpdateFailed
-from ..gate import ANSWER_TIMEOUT
+from ..gate import ANSWER_TIMEOUT, authorization
 from ..host.control import Supervisor
 from ..host.status import short
 from ..host.tally import Answers, Tally
@@ -186,7 +186,11 @@ class Asking:
         begin = time.monotonic()
         try:
             answer = httpx.post(
-                f"{self.url}{self.example.path}", json=self.example.body, timeout=ANSWER_TIMEOUT, trust_env=False
+                f"{self.url}{self.example.path}",
+                json=self.example.body,
+                headers=authorization(),
+                timeout=ANSWER_TIMEOUT,
+                trust_env=False,
             )
         except httpx.HTTPError:
             return

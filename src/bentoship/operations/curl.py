@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from ..deployment import Example
+from ..gate import TOKEN, authorization
 
 
 def curl_line(url: str, examples: Sequence[Example]) -> str:
@@ -15,4 +16,5 @@ def curl_line(url: str, examples: Sequence[Example]) -> str:
         return f"curl {url}/readyz"
     first = examples[0]
     body = shlex.quote(json.dumps(first.body))
-    return f"curl -s {url}{first.path} -H 'content-type: application/json' -d {body}"
+    token = f' -H "authorization: Bearer ${TOKEN}"' if authorization() else ""
+    return f"curl -s {url}{first.path}{token} -H 'content-type: application/json' -d {body}"

@@ -13,7 +13,7 @@ from typing import Self
 import httpx
 
 from ..deployment import Example
-from ..gate import READY_PATH
+from ..gate import READY_PATH, authorization
 from .status import RELEASE_HEADER
 
 TIMEOUT = 30.0
@@ -42,6 +42,7 @@ class Customers:
 
     def __init__(self, url: str, example: Example, per_second: float) -> None:
         self._url, self._example, self._pause = url, example, 1 / per_second
+        self._headers = authorization()
         self._stop, self._news = threading.Event(), threading.Condition()
         self._answers: list[tuple[str, str]] = []
         """Of the current step: the release that answered and nothing, or nothing and why there was no answer."""
@@ -84,7 +85,7 @@ class Customers:
         return answer.headers.get(RELEASE_HEADER, "") if answer.status_code == httpx.codes.OK else ""
 
     def _run(self) -> None:
-        with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
+        with httpx.Client(headers=self._headers, timeout=TIMEOUT, trust_env=False) as client:
             while not self._stop.is_set():
                 begin = time.monotonic()
                 answer = self._ask(client)

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..project import REHEARSE, Project
-from . import clock, world
+from . import clock, kept, world
 from .cloud import Cloud
 from .hosts import control
 
@@ -65,6 +65,7 @@ def link_program(project: Project) -> None:
 def running(root: Path) -> dict[str, str]:
     """As `make`, with the process that runs machines started, unless it runs."""
     variables = make(root)
+    kept.remember(root)
     url = control.ensure(root, variables)
     endpoints = {"AWS_ENDPOINT_URL": url, "BENTOSHIP_AZURE_ENDPOINT": url, **_google(url)}
     return {**variables, control.VARIABLE: url, **endpoints}

@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from . import metrics
+from . import access, metrics
+from .access import Cors
 from .asgi import AT_ONCE, GONE, JSON, METRICS, PROBES, Headers, Message, Receive, Send, error
 from .bento import Bento
 from .deadlines import Deadlines
@@ -35,7 +36,11 @@ _BENTOML_READS = frozenset(
 _CLOSE = (b"connection", b"close")
 _OK = 200
 _NOT_FOUND = Answer(404, JSON, error("Not Found"))
-_UNAUTHORIZED = Answer(401, JSON, error("Authorization error"))
+_NO_TOKEN = Answer(401, JSON, error("a token is asked for here: authorization: Bearer <token>"))
+_PREFLIGHT = Answer(200, b"text/plain", b"")
+_OTHER_SITE = Answer(403, JSON, error("scripts of this origin may not ask this service"))
+_POLICY_VIOLATION = 1008
+"""RFC 6455, section 7.4.1."""
 _DRAINING = Answer(503, JSON, error("this process is shutting down"))
 _log = logging.getLogger("bentoml.serve")
 
@@ -78,6 +83,9 @@ class Application:
         self.failure: str | None = None
         """The traceback of a start-up that failed."""
         self.is_draining = False
+        self.cors = Cors(settings.cors_origins) if settings.cors_origins else None
+        self._metrics_tokens = (access.digest(settings.metrics_token.encode()),) if settings.metrics_token else ()
+        self._is_guarded = bool(settings.tokens or settings.metrics_token)
         self._stock: Any = ProxyHeadersMiddleware(bento.app)  # type: ignore[arg-type]  # another spelling of ASGI's types
         self._endpoints: dict[str, Endpoint] = {}
         self._routes = _routes(bento.app)
@@ -92,8 +100,10 @@ class Application:
             await self._answer(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self.bento.app(scope, receive, self._watching(send))
-        else:
+        elif self._may_ask(dict(scope["headers"])):
             await self._stock(scope, receive, send)
+        else:  # a web socket
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
 
     def tick(self, in_progress: int) -> None:
         """Write log and metrics; called once a second."""
@@ -117,14 +127,19 @@ class Application:
         """Begin to count for the request of `scope`."""
         return Exchange(scope, b"%s-%x" % (self._prefix, next(self._number)))
 
+    def for_browsers(self, exchange: Exchange) -> Headers:
+        """What an answer carries so that scripts of the allowed sites may read it."""
+        return self.cors.headers(exchange.headers.get(b"origin", b"")) if self.cors else []
+
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         exchange = self.exchange(scope)
         task = exchange.task
         assert task is not None  # noqa: S101 -- a server calls an application in a task
         self.deadlines.enter(task, asyncio.get_running_loop())
         try:
-            if refusal := self._refusal(exchange):
-                await self._send(exchange, refusal, send)
+            if at_the_door := self._at_the_door(exchange):
+                answer, headers = at_the_door
+                await self._send(exchange, answer, send, *headers)
             elif (endpoint := self._endpoints.get(scope["path"])) and _is_json(exchange):
                 await self._quickly(endpoint, exchange, receive, send)
             else:
@@ -141,20 +156,27 @@ class Application:
             self.deadlines.leave(task)
             self.note(exchange)
 
-    def _refusal(self, exchange: Exchange) -> Answer | None:
-        """What is answered before anybody reads the request's body."""
+    def _at_the_door(self, exchange: Exchange) -> tuple[Answer, Headers] | None:
+        """What is answered before anybody reads the request's body, and the headers that only this answer has."""
         scope, headers = exchange.scope, exchange.headers
         path, own_port = scope["path"], self.settings.metrics_port
         if path == METRICS and self.metrics:
             self.metrics.publish()
         if own_port and (path == METRICS) is not (scope["server"][1] == own_port):
-            return _NOT_FOUND
-        if path == METRICS and not metrics.may_read(self.settings.metrics_token, headers.get(b"authorization", b"")):
-            return _UNAUTHORIZED
+            return _NOT_FOUND, []
+        if self.cors and access.is_preflight(scope["method"], headers):
+            is_allowed = self.cors.allows(headers[b"origin"])
+            return (_PREFLIGHT, self.cors.preflight(headers)) if is_allowed else (_OTHER_SITE, [])
+        if self._is_guarded and path not in PROBES and not self._may_ask(headers, path):
+            return _NO_TOKEN, [access.CHALLENGE]
         if self.is_draining and path == "/readyz":
-            return _DRAINING
+            return _DRAINING, []
         length = headers.get(b"content-length")
-        return self._too_big() if length and int(length) > self.settings.max_body_bytes else None
+        return (self._too_big(), []) if length and int(length) > self.settings.max_body_bytes else None
+
+    def _may_ask(self, headers: dict[bytes, bytes], path: str = "") -> bool:
+        tokens = self._metrics_tokens if path == METRICS else self.settings.tokens
+        return not tokens or access.admits(tokens, headers.get(b"authorization", b""))
 
     async def _quickly(self, endpoint: Endpoint, exchange: Exchange, receive: Receive, send: Send) -> None:
         body = await self._body(receive)
@@ -240,6 +262,8 @@ class Application:
                 len(answer.body),
                 exchange.request_id,
             )
+            if self.cors:
+                head += b"".join(b"%s: %s\r\n" % line for line in self.for_browsers(exchange))
             if at_once(head, answer.body):
                 return
         headers = [
@@ -262,7 +286,7 @@ class Application:
         return head
 
     def _own_headers(self, exchange: Exchange) -> Headers:
-        own = [*self._release, (b"x-request-id", exchange.request_id)]
+        own = [*self._release, (b"x-request-id", exchange.request_id), *self.for_browsers(exchange)]
         return [*own, _CLOSE] if self.is_draining else own
 
     def _too_big(self) -> Answer:

@@ -10,10 +10,13 @@ from starlette.middleware.cors import CORSMiddleware
 from .asgi import App
 
 
-def around(app: App) -> App:
-    """`app`, within the layers that the service's configuration asks for; `app` itself when it asks for none."""
+def around(app: App, *, allows_sites: bool) -> App:
+    """`app`, within the layers that the service's configuration asks for; `app` itself when it asks for none.
+
+    When `app` `allows_sites` by itself, as the deployment says, what the service says of that doesn't count.
+    """
     outer: Any = app
-    if BentoMLContainer.http.cors.enabled.get():
+    if BentoMLContainer.http.cors.enabled.get() and not allows_sites:
         options: dict[str, Any] = BentoMLContainer.access_control_options.get()
         outer = CORSMiddleware(outer, **options)
     if BentoMLContainer.tracing.sample_rate.get():

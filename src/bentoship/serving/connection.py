@@ -170,7 +170,9 @@ class Connection(HttpToolsProtocol):
         exchange = application.exchange(cast("Message", cycle.scope))
         exchange.status = HTTPStatus.TOO_MANY_REQUESTS
         cycle.response_started = cycle.response_complete = True
-        self.transport.write(self.limits.busy[cycle.keep_alive])
+        head, end, body = self.limits.busy[cycle.keep_alive].partition(b"\r\n\r\n")
+        for_browsers = [b"\r\n%s: %s" % line for line in application.for_browsers(exchange)]
+        self.transport.write(b"".join([head, *for_browsers, end, body]))
         if not cycle.keep_alive:
             self.transport.close()
         application.note(exchange)

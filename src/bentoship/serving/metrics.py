@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
@@ -98,8 +97,3 @@ class _Tally:
 def is_enabled() -> bool:
     """Whether the service wants metrics at all."""
     return bool(BentoMLContainer.api_server_config.metrics.enabled.get())
-
-
-def may_read(token: str, authorization: bytes) -> bool:
-    """Whether a request with this `authorization` header may read metrics that `token` protects."""
-    return not token or hmac.compare_digest(authorization, b"Bearer " + token.encode())

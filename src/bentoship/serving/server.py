@@ -115,7 +115,7 @@ def loaded(folder: Path, settings: Settings) -> Bento | int:
 def _config(application: Application) -> uvicorn.Config:
     """Let uvicorn start the application, and with it the model, before it listens."""
     settings = application.settings
-    outer = around(application)
+    outer = around(application, allows_sites=application.cors is not None)
     limits = Limits(
         application,
         outer is application,

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from . import access
+
 SHORT = 12
 """How many characters of a release's id are shown."""
 _PREFIX = "SERVING_"
 _CORES = "cores"
 _MB = 1 << 20
 _Number = TypeVar("_Number", int, float)
+_Value = TypeVar("_Value")
 
 
 class WrongSettings(Exception):
@@ -50,6 +53,10 @@ class Settings:
     """Port of the metrics; 0 for the same one as everything else."""
     metrics_token: str = ""
     """What one must know to read the metrics; nothing for everybody."""
+    tokens: tuple[bytes, ...] = ()
+    """Digests of the tokens of which one must know one to ask the service; nothing for everybody."""
+    cors_origins: frozenset[bytes] = frozenset()
+    """The sites whose scripts may ask."""
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -68,6 +75,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         client_seconds=reader.number("SERVING_CLIENT_SECONDS", Settings.client_seconds, 0.1, 86_400),
         metrics_port=reader.whole("SERVING_METRICS_PORT", 0, 0, 65_535),
         metrics_token=reader.text("SERVING_METRICS_TOKEN"),
+        tokens=reader.parsed("SERVING_TOKENS", access.tokens, ()),
+        cors_origins=reader.parsed("SERVING_CORS_ORIGINS", access.origins, frozenset()),
     )
     reader.finish()
     return settings
@@ -96,6 +105,17 @@ class _Reader:
             except (OSError, UnicodeDecodeError) as error:
                 self.faults.append(f"{name}_FILE can't be read: {error}")
         return self.environment.get(name, "")
+
+    def parsed(self, name: str, parse: Callable[[str], _Value], default: _Value) -> _Value:
+        """As `text`, parsed. One that is set and empty is parsed as well: a secret that got lost must open nothing."""
+        text = self.text(name)
+        if name not in self.environment and f"{name}_FILE" not in self.environment:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.faults.append(f"{name} {error}")
+            return default
 
     def is_cores(self) -> bool:
         self.known.add("SERVING_WORKERS")

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ...errors import BentoshipError
 from ...host.state import Wanted
 from ...release.unpack import unpack
+from .. import kept
 from ..hosts.balancer import Balancer, HealthCheck
 from ..hosts.machine import of_this_laptop
 from ..hosts.plane import Plane
@@ -245,7 +246,7 @@ class Environment:
             action = "secretsmanager:GetSecretValue" if ":secretsmanager:" in arn else "ssm:GetParameter"
             if not self.instances.may(member, action, arn):
                 raise _DeploymentError(f"{name} could not be fetched: the role may not {action} on {arn}")
-        return {name: f"rehearsed value of {arn}" for name, arn in found.items()}
+        return {name: kept.value(self.plane.root, name, arn) for name, arn in found.items()}
 
     def _unpacked(self, label: str) -> Path:
         """The folder of a version's bundle: the same bytes are unpacked once."""

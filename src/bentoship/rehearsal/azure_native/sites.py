@@ -21,6 +21,7 @@ from ...host import ports
 from ...host.router import Backend, Router
 from ...host.state import Wanted
 from ...patience import patience
+from .. import kept
 from ..hosts.machine import Machine, of_this_laptop
 from ..metadata import WebAppContainer
 from ..world import write_whole
@@ -33,6 +34,7 @@ SWAP_SECONDS = 60.0
 HOLD_SECONDS = 30.0
 """How long App Service's front ends hold a request for a container that is starting."""
 _LOOK = 0.05
+_REFERENCE = "@Microsoft.KeyVault("
 Properties = Mapping[str, Any]
 STARTUP = """\
 #!/bin/sh
@@ -210,9 +212,13 @@ class Site:
             "IDENTITY_ENDPOINT": f"{self.machines.plane.url}/metadata/{machine.name}/msi/token",
             "IDENTITY_HEADER": tells.header if isinstance(tells, WebAppContainer) else "",
             "WEBSITE_SITE_NAME": self.name,
-            **settings,
+            **{name: self._looked_up(name, value) for name, value in settings.items()},
         }
         return Wanted(str(machine.disk), variables, command=("sh", str(script)))
+
+    def _looked_up(self, name: str, value: str) -> str:
+        """What a container is told instead of a reference to a Key Vault ("Use Key Vault references", App Service)."""
+        return kept.value(self.machines.plane.root, name, value) if value.startswith(_REFERENCE) else value
 
     async def _until_ready(self, containers: Containers) -> None:
         limit = float(containers.settings.get("WEBSITES_CONTAINER_START_TIME_LIMIT", "230"))
