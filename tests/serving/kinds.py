@@ -112,6 +112,32 @@ class Tiny:
     def batch(self, rows: np.ndarray) -> np.ndarray:
         return rows + 1
 
+    @bentoml.api(batchable=True)
+    async def batch_of_texts(self, texts: list[str], /) -> list[int]:
+        return [len(text) for text in texts]
+
+    @bentoml.api(batchable=True, max_batch_size=2)
+    def batch_of_two(self, rows: list[Point]) -> list[Sum]:
+        if len(rows) > 2:
+            raise RuntimeError("more than two")
+        return [Sum(total=row.x + row.y, label=row.label) for row in rows]
+
+    @bentoml.api(batchable=True, batch_dim=(1, 0))
+    def batch_of_columns(self, rows: np.ndarray) -> np.ndarray:
+        return rows.sum(axis=0)
+
+    @bentoml.api(batchable=True)
+    def batch_of_frames(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return frame * 2
+
+    @bentoml.api(batchable=True)
+    def failing_batch(self, hows: list[str]) -> list[str]:
+        if "refuses" in hows:
+            raise bentoml.exceptions.InvalidArgument("not like that")
+        if "answers nothing" in hows:
+            return None
+        raise RuntimeError("a secret")
+
     @bentoml.task
     def task(self, value: int) -> int:
         return value + 1

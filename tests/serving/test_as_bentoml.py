@@ -70,6 +70,19 @@ CASES = {
     "context without asking": ("/context_without_asking", {"json": {}, "headers": {"x-given": "yes"}}),
     "response of its own": ("/own_response", {"json": {"value": 3}}),
     "batchable": ("/batch", {"json": {"rows": [[1, 2]]}}),
+    "batchable: wrong type": ("/batch", {"json": {"rows": "many"}}),
+    "batchable: missing": ("/batch", {"json": {}}),
+    "batchable: no rows": ("/batch", {"json": {"rows": []}}),
+    "batchable: async, texts": ("/batch_of_texts", {"json": ["a", "ü", "long"]}),
+    "batchable: texts, a number": ("/batch_of_texts", {"json": ["a", 1]}),
+    "batchable: models": ("/batch_of_two", {"json": {"rows": [POINT, {"x": 2}]}}),
+    "batchable: more than a batch": ("/batch_of_two", {"json": {"rows": [POINT] * 5}}),
+    "batchable: fault inside": ("/batch_of_two", {"json": {"rows": [POINT, {"x": -2}]}}),
+    "batchable: columns": ("/batch_of_columns", {"json": {"rows": [[1, 2, 3], [4, 5, 6]]}}),
+    "batchable: one dimension too few": ("/batch_of_columns", {"json": {"rows": [1, 2]}}),
+    "batchable: fails": ("/failing_batch", {"json": {"hows": ["breaks"]}}),
+    "batchable: refuses": ("/failing_batch", {"json": {"hows": ["refuses"]}}),
+    "batchable: answers nothing": ("/failing_batch", {"json": {"hows": ["answers nothing"]}}),
     "task, awaited": ("/task", {"json": {"value": 3}}),
     "fails": ("/fails", {"json": {"how": "breaks"}}),
     "fails: refuses": ("/fails", {"json": {"how": "refuses"}}),
@@ -105,6 +118,12 @@ def asked(served: Served, path: str, options: dict) -> tuple:
 @pytest.mark.parametrize("case", CASES)
 def test_the_answer_is_the_one_of_bentoml_serve(kinds_served, stock, case) -> None:
     assert asked(kinds_served, *CASES[case]) == asked(stock, *CASES[case])
+
+
+def test_a_batch_of_frames_is_answered(kinds_served) -> None:
+    # `bentoml serve` takes such a request, and answers 504 when its time is over.
+    answer = kinds_served.post("/batch_of_frames", {"frame": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]})
+    assert answer.json() == [{"a": 2, "b": 4}, {"a": 6, "b": 8}]
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/schema.json", "/model", "/nowhere"])

@@ -17,7 +17,7 @@ EXAMPLES = settings(
 )
 ENDPOINTS = (
     "/model", "/model_in_thread", "/keywords", "/nested", "/text", "/number", "/a/route/of/its/own", "/anything",
-    "/shaped", "/columns", "/file_size", "/file", "/stream", "/with_context", "/task", "/nowhere",
+    "/shaped", "/columns", "/batch_of_two", "/file_size", "/file", "/stream", "/with_context", "/task", "/nowhere",
 )  # fmt: skip
 KEYS = some.sampled_from(["x", "y", "points", "value", "tags", "rows", "count", "label", "root", "args", "kwargs"])
 NUMBERS = some.one_of(some.integers(), some.floats(), some.sampled_from([10**400, -0.0, 1e308]))

@@ -1,7 +1,7 @@
 """Endpoints that take and give JSON, answered without BentoML's layers and exactly as BentoML answers them.
 
 What BentoML does anew for each request, such as writing the JSON schema of a type to look one word up in it, is done
-here once. Files, streams, tasks, batches, and endpoints that ask for the context, are left to BentoML.
+here once. Files, streams, tasks, and endpoints that ask for the context, are left to BentoML.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pydantic import BaseModel, PydanticUserError, ValidationError
 from starlette.responses import JSONResponse, Response
 
 from .asgi import JSON, UNREADABLE, error
+from .batches import Batches, Limits
 from .bento import Bento, Factory
 
 _UNEXPECTED = error("An unexpected error has occurred, please check the server log.")
@@ -105,9 +106,15 @@ def bound(bento: Bento) -> dict[str, Endpoint]:
 
 
 def _is_plain(method: Any) -> bool:
-    special = method.batchable or method.is_task or method.is_stream or method.ctx_param
+    special = method.is_task or method.is_stream or method.ctx_param
+    if method.batchable and not _takes_one(method.input_spec):
+        return False
     files = method.input_spec.multipart_fields or method.output_spec.multipart_fields
     return not (special or files or {ARGS, KWARGS} & set(method.input_spec.model_fields))
+
+
+def _takes_one(spec: Any) -> bool:
+    return getattr(spec, "__root_input__", False) or len(spec.model_fields) == 1
 
 
 def _bind(bento: Bento, name: str, method: Any) -> Endpoint:
@@ -115,6 +122,8 @@ def _bind(bento: Bento, name: str, method: Any) -> Endpoint:
     function = functools.partial(method.func, bento.instance)
     is_async = inspect.iscoroutinefunction(get_original_func(local))
     call = function if is_async else _in_thread(bento.factory, function)
+    if method.batchable:
+        call = _in_batches(bento.factory, name, method, call)
     route = join_paths(bento.service.path_prefix, method.route)
     return Endpoint(route, _parser(method.input_spec), call, _renderer(method.output_spec))
 
@@ -122,6 +131,17 @@ def _bind(bento: Bento, name: str, method: Any) -> Endpoint:
 def _in_thread(factory: Factory, function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     """Run `function` in one of the service's threads, of which there are as many as its `threads` says."""
     return functools.partial(factory._to_thread, function)  # noqa: SLF001 -- the same threads as everything else
+
+
+def _in_batches(factory: Factory, name: str, method: Any, call: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    limits = Limits(method.max_batch_size, method.max_latency_ms / 1000, *method.batch_dim)
+    batches = Batches(call, limits, factory.counted(name))
+
+    async def one(*args: Any, **kwargs: Any) -> Any:
+        (value,) = (*args, *kwargs.values())
+        return await batches(value)
+
+    return one
 
 
 def _parser(spec: Any) -> Callable[[bytes], Arguments]:
