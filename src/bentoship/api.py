@@ -14,7 +14,7 @@ from .deployment import Canary
 from .errors import BentoshipError, Problem
 from .ledger import Entry
 from .operations.attempt import Deployed
-from .operations.destroy import Destroyed
+from .operations.destroy import Destroyed, proved
 from .operations.destroy import destroy as _destroy
 from .operations.drift import Drift
 from .operations.drift import drift as _drift
@@ -120,8 +120,11 @@ def invoke(
 def destroy(
     environment: str, *, only: str | None = None, expired: bool = False, project: Path | None = None
 ) -> Mapping[str, Destroyed]:
-    """Remove the deployments of an environment, and what they remember; or only those whose `ttl` is over."""
-    return _all_or_raise(_destroy(Project.find(project), environment, only=only, expired=expired))
+    """Remove the deployments of an environment, and what they remember; or only those whose `ttl` is over.
+
+    Raises BentoshipError too when something is left that its place lists.
+    """
+    return _all_or_raise(proved(_destroy(Project.find(project), environment, only=only, expired=expired)))
 
 
 def _all_or_raise(found: Mapping[str, Value | BentoshipError]) -> dict[str, Value]:

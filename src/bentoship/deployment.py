@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -142,9 +142,16 @@ class Target(Frozen, ABC):
     stays: ClassVar[tuple[str, ...]] = ()
     """What `destroy` leaves there on purpose, each as a clause."""
 
+    forgets_within: ClassVar[float] = 0
+    """Seconds for which the place may go on listing what is gone."""
+
     @abstractmethod
     def provision(self, workload: Workload) -> pulumi.Output[str]:
         """Declare the resources of `workload`; return the URL that will answer."""
+
+    def left(self, workload: str) -> Sequence[str] | None:  # noqa: ARG002 - for those that can
+        """What the place lists that carries the name of a workload and costs something; None where nobody can list."""
+        return None
 
 
 class Configuration(Frozen):

@@ -89,6 +89,10 @@ class Project:
         """What the program is being asked to make of a stack; it stays when that is interrupted."""
         return self.home / "intents" / f"{stack}.offered.json"
 
+    def going(self, stack: str) -> Path:
+        """What is being removed of a stack; it stays until nothing is left."""
+        return self.home / "going" / f"{stack}.json"
+
     def lock(self, stack: str) -> Path:
         """Held by the command that is at work on a stack on this machine."""
         return self.home / "locks" / f"{stack}.lock"

@@ -66,9 +66,11 @@ def test_what_is_protected_stays_and_what_has_expired_goes(shop, other):
     assert "dev-other (local): 4 resources go" in shown
     assert "goes: 1 local.Service" in shown
     assert "stays: the sealed releases in .bentoship/releases" in shown
+    assert "dev-other: gone, and nothing of it is left" in shown
     assert (answers(shop.port), answers(other)) == (True, False)
 
     assert "dev-local: left alone, it has expired, and is protected" in shop.run("destroy", "--expired", "--yes").stderr
+    shop.run("destroy", "dev", code=1)  # nobody there to ask
     declare(shop, other, ttl="1d")
     left = shop.ask("destroy", "dev", "--expired")["deployments"]
     assert left[0]["spared"].startswith("stays until 20")
@@ -79,9 +81,11 @@ def test_what_is_protected_stays_and_what_has_expired_goes(shop, other):
     assert "add --yes" in shop.run("destroy", "--expired", code=1).stderr
     assert answers(shop.port)
     (environment,) = shop.ask("destroy", "--expired", "--yes")["environments"]
-    assert [bool(row["removed"]) for row in environment["deployments"]] == [True, False]
+    assert [(bool(row["removed"]), row["left"]) for row in environment["deployments"]] == [(True, []), (False, [])]
     assert not answers(shop.port)
     assert processes(shop) == []
+    assert list((shop.root / ".bentoship" / "local").iterdir()) == []
+    assert shop.ask("status", "dev")["deployments"][0]["url"] is None
 
 
 def test_an_environment_that_cannot_be_read_does_not_stop_the_others(shop, other):

@@ -178,19 +178,6 @@ def test_kill_9_of_the_serving_process_is_mended_on_the_same_url(shop):
     assert shop.run("up", "dev").stderr.count("nothing changed") == 1
 
 
-def test_destroy_leaves_nothing(shop):
-    shop.run("up", "dev")
-    shop.run("destroy", "dev", code=1)  # nobody there to ask
-    assert versions(shop) == ["one"]
-    shop.run("destroy", "dev", "--yes")
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{shop.url}/readyz")
-    assert shop.supervisor.status() is None
-    assert not (shop.root / ".bentoship" / "local" / "dev-local").exists()
-    assert shop.ask("status", "dev")["deployments"][0]["url"] is None
-    shop.run("destroy", "dev", "--yes")
-
-
 def test_a_stable_url_moves_when_its_port_is_changed(shop):
     shop.run("up", "dev")
     shop.configure(port=ports.free_port())

@@ -299,8 +299,9 @@ def invoke(environment: str, body: str | None, path: str | None, only: str | Non
 @_yes_option
 @_json_option
 def destroy(environment: str | None, only: str | None, expired: bool, yes: bool, as_json: bool) -> int:  # noqa: FBT001
-    """Show what goes and what stays, ask, and remove the deployments of an environment."""
+    """Show what goes and what stays, ask, remove the deployments of an environment, and list what is left."""
     from .. import environments  # noqa: PLC0415
+    from ..operations import destroy as operation  # noqa: PLC0415
 
     if environment is None and (only or not expired):
         raise click.UsageError("Missing argument 'ENVIRONMENT'.")
@@ -309,12 +310,15 @@ def destroy(environment: str | None, only: str | None, expired: bool, yes: bool,
         done = _destroy(project, environment, only, expired=expired, yes=yes)
         if as_json:
             printer.data({"environment": environment, "deployments": _rows(done, _destroyed)})
-        return _complain(done)
+        return _complain(operation.proved(done))
     found = {name: _destroy_expired(project, name, yes=yes) for name in environments.names(project)}
     rows = _rows(found, lambda done: {"deployments": _rows(done, _destroyed)})
     if as_json:
         printer.data({"environments": [{"name": name, **row} for name, row in zip(found, rows, strict=True)]})
-    codes = [_complain({name: done} if isinstance(done, BentoshipError) else done) for name, done in found.items()]
+    codes = [
+        _complain({name: done} if isinstance(done, BentoshipError) else operation.proved(done))
+        for name, done in found.items()
+    ]
     return max(codes, default=0)
 
 
@@ -354,7 +358,7 @@ def _destroy(project: Project, environment: str, only: str | None, *, expired: b
         )
     for gone in done.values():
         if not isinstance(gone, BentoshipError) and not gone.spared:
-            progress.tell(f"{gone.stack}: gone" if gone.removed else f"{gone.stack}: there was nothing to remove")
+            progress.tell(printer.gone_line(gone))
     return done
 
 

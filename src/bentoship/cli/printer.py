@@ -125,6 +125,16 @@ def going_lines(going: Any) -> str:
     return f"{going.stack} ({going.target}): {count or 'no'} resources go{kinds}{history}{stays}"
 
 
+def gone_line(gone: Any) -> str:
+    """What `destroy` came to for one deployment."""
+    if gone.left:
+        return f"{gone.stack}: removed, but something is left"
+    done = f"{gone.stack}: gone" if gone.removed else f"{gone.stack}: there was nothing to remove"
+    if not gone.listed:
+        return f"{done}; what is left there, if anything, its target can't list"
+    return f"{done}, and nothing of it is left" if gone.removed else done
+
+
 def _lost(why: Mapping[str, int]) -> str:
     return f" ({', '.join(f'{count} {reason}' for reason, count in why.items())})" if why else ""
 

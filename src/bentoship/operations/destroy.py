@@ -1,4 +1,4 @@
-"""destroy: show what goes and what stays, remove it, then forget the stack."""
+"""destroy: show what goes and what stays, remove it, forget the stack, and prove that nothing is left."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..engine.state import State
 from ..errors import BentoshipError, InvalidConfiguration, Problem
 from ..host.control import Supervisor
 from ..project import Project
+from . import remains
 from .attempt import Remembered, Watch
 from .stacks import Tell, alone, chosen, each, stack_of, with_lock
 
@@ -46,6 +47,18 @@ class Destroyed:
     removed: tuple[Step, ...] = ()
     spared: str = ""
     """Why it was not touched, if it was not."""
+    left: tuple[str, ...] = ()
+    """What is there still, each as a clause."""
+    listed: bool = True
+    """Whether its place could list what is left; a target of the project's own may not say how."""
+
+    @property
+    def complaint(self) -> BentoshipError | None:
+        """What is left, as an error; None when nothing is."""
+        if not self.left:
+            return None
+        remedy = "remove it by hand, then run the same command again, which looks once more"
+        return BentoshipError.of(Problem(self.stack, f"is removed, but {item} is left", remedy) for item in self.left)
 
 
 def survey(
@@ -60,7 +73,7 @@ def survey(
         stack = stack_of(project, environment, deployment, engine)
         state = stack.state()
         kinds = Counter(resource.kind for resource in state.resources if resource.exists) if state else {}
-        spared = _spared(deployment, stack, state) if expired else ""
+        spared = _spared(project, deployment, stack, state) if expired else ""
         return Going(deployment.name, deployment.target_name, stack.name, dict(kinds), deployment.target.stays, spared)
 
     return each(going, act, tell)
@@ -77,6 +90,8 @@ def destroy(
 ) -> Mapping[str, Destroyed | BentoshipError]:
     """Remove the deployments of an environment, or those whose `ttl` is over; one that isn't there is no error.
 
+    What its place lists afterwards is `left`; a removal that left something is looked at again by the next `destroy`.
+
     Raises InvalidConfiguration, before anything is touched, when one of them is protected. With `expired`, what is
     protected is left alone, like what has no ttl or has time left.
     """
@@ -87,17 +102,25 @@ def destroy(
     def act(deployment: Deployment) -> Destroyed:
         stack = stack_of(project, environment, deployment, engine)
         with alone(project, stack.name):
-            if expired and (reason := _spared(deployment, stack, stack.state())):
+            if expired and (reason := _spared(project, deployment, stack, stack.state())):
                 return Destroyed(deployment.name, deployment.target_name, stack.name, spared=reason)
+            removal = remains.begin(project, deployment, stack, stack.state())
             removed = _remove(stack, lambda event: watch(deployment.name, event), tell)
             # A supervisor that was found dead has left the engine's state, and perhaps processes of its own.
             Supervisor(project.local(stack.name)).shut_down()
             shutil.rmtree(project.local(stack.name), ignore_errors=True)
             project.intent(stack.name).unlink(missing_ok=True)
             project.offered(stack.name).unlink(missing_ok=True)
-        return Destroyed(deployment.name, deployment.target_name, stack.name, removed)
+            left = remains.look(project, stack, removal, tell) if removal else ()
+            listed = removal is None or remains.can_list(project, removal)
+        return Destroyed(deployment.name, deployment.target_name, stack.name, removed, left=left, listed=listed)
 
     return each(going, act, tell)
+
+
+def proved(found: Mapping[str, Destroyed | BentoshipError]) -> Mapping[str, Destroyed | BentoshipError]:
+    """The same, with an error in place of what has left something."""
+    return {name: gone if isinstance(gone, BentoshipError) else gone.complaint or gone for name, gone in found.items()}
 
 
 def _unprotected(
@@ -121,10 +144,10 @@ def _unprotected(
     return deployments
 
 
-def _spared(deployment: Deployment, stack: Stack, state: State | None) -> str:
+def _spared(project: Project, deployment: Deployment, stack: Stack, state: State | None) -> str:
     """Why a deployment is not removed as expired; empty when it is."""
     if state is None:
-        return "is not up"
+        return "" if remains.is_unfinished(project, stack.name) else "is not up"
     if deployment.ttl is None:
         return "has no ttl"
     end = _last_up(stack, state) + timedelta(seconds=deployment.ttl)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import httpx
@@ -97,6 +97,15 @@ class Arm:
             if refusal.status == httpx.codes.NOT_FOUND:
                 return None
             raise
+
+    def every(self, path: str, version: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """Every item of the list at `path`, page by page."""
+        page = self.ask("GET", path, version, query=query)
+        while True:
+            yield from page.get("value", [])
+            if not page.get("nextLink"):
+                return
+            page = _json(self._send("GET", str(page["nextLink"])))
 
     def ask(
         self,

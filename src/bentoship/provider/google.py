@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -22,6 +23,8 @@ ADDRESSES = {
     "app_engine": "https://appengine.googleapis.com/v1/",
     "compute": "https://compute.googleapis.com/compute/v1/",
     "logging": "https://logging.googleapis.com/v2/",
+    "monitoring": "https://monitoring.googleapis.com/",
+    "storage": "https://storage.googleapis.com/storage/v1/",
 }
 """By the product's name, as it stands in the variable."""
 TOKEN = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
@@ -47,6 +50,16 @@ class Google:
     def get(self, path: str) -> Mapping[str, Any] | None:
         """What is at `path`; None when there is nothing."""
         return self._ask("GET", path)
+
+    def pages(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        """Every page of the list at `path`."""
+        more = dict(query)
+        while True:
+            page = self.get(f"{path}?{urlencode(more)}") or {}
+            yield page
+            if not page.get("nextPageToken"):
+                return
+            more["pageToken"] = str(page["nextPageToken"])
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """What the call at `path` answers."""

@@ -73,8 +73,9 @@ def running(root: Path) -> dict[str, str]:
 
 def _google(url: str) -> dict[str, str]:
     """Where Google's APIs are, for whoever asks them as Pulumi's provider would."""
-    paths = {"APP_ENGINE": "v1", "COMPUTE": "compute/v1", "LOGGING": "v2"}
-    return {f"GOOGLE_{product}_CUSTOM_ENDPOINT": f"{url}/{path}/" for product, path in paths.items()}
+    paths = {"APP_ENGINE": "v1", "COMPUTE": "compute/v1", "LOGGING": "v2", "STORAGE": "storage/v1"}
+    told = {f"GOOGLE_{product}_CUSTOM_ENDPOINT": f"{url}/{path}/" for product, path in paths.items()}
+    return {**told, "GOOGLE_MONITORING_CUSTOM_ENDPOINT": f"{url}/"}
 
 
 def make(root: Path) -> dict[str, str]:

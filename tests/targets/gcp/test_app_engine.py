@@ -12,8 +12,7 @@ from bentoship.errors import InvalidConfiguration
 from bentoship.release import limits
 from bentoship.release.manifest import Manifest
 from bentoship.targets.gcp._fitting import too_large
-from bentoship.targets.gcp._versions import LONGEST_HOST, VERSION_LENGTH, service_name
-from bentoship.targets.gcp.app_engine import AppEngine
+from bentoship.targets.gcp.app_engine import LONGEST_HOST, VERSION_LENGTH, AppEngine, service_name
 from golden import GOOGLE, NEWEST, OLDER, Case
 
 MB = 1 << 20

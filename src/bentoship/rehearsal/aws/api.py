@@ -1,11 +1,12 @@
-"""AWS's own API, as far as our tool asks it: auto-scaling groups, environments of Elastic Beanstalk, alarms.
+"""AWS's own API, as far as our tool asks it: groups, environments of Elastic Beanstalk, alarms, what has a tag.
 
-In the protocols that AWS's library for Python speaks to each: `query`, answered in XML, and `json` for CloudWatch.
+In the protocols that AWS's library for Python speaks to each: `query` and `ec2`, answered in XML, and `json`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,11 +15,16 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from .. import faults
-from ..world import World
+from ..world import Resource, World
+from .account import ACCOUNT
 from .beanstalk import Environment
 from .groups import Group, Refresh
 
 Asked = Mapping[str, str]
+REGION = "region"
+"""Where the region of a call stands among what it says."""
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/")
+_UNLISTED = ("s3.BucketObjectv2",)
 _STATUS = {"permission": ("AccessDenied", 403), "throttling": ("Throttling", 400), "quota": ("LimitExceeded", 400)}
 
 
@@ -50,6 +56,8 @@ class Api:
             "DescribeEnvironments": self._describe_environments,
             "DescribeEvents": self._describe_events,
             "DescribeEnvironmentHealth": self._describe_health,
+            "GetResources": self._get_resources,
+            "DescribeInstances": lambda _: {"reservationSet": ""},  # none stays for an hour after its end
             "DescribeAlarms": lambda _: {"MetricAlarms": []},  # none goes off: a rehearsal has no metrics
         }
 
@@ -59,6 +67,7 @@ class Api:
         target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         asked = json.loads(body) if target else {key: values[0] for key, values in parse_qs(body).items()}
         call = target or asked.get("Action", "")
+        asked[REGION] = _region(request)
         if call not in self._calls:
             return _error(400, "InvalidAction", f"a rehearsal does not answer {call or 'this'}")
         fault = faults.take(self._world, (call,), "before")
@@ -71,7 +80,8 @@ class Api:
             return _error(400, refusal.code, str(refusal))
         if target:
             return web.Response(text=json.dumps(found), content_type="application/x-amz-json-1.0")
-        text = f"<{call}Response><{call}Result>{as_xml(found)}</{call}Result></{call}Response>"
+        within = "" if call == "DescribeInstances" else f"{call}Result"  # the protocol of EC2 has no such layer
+        text = f"<{call}Response>{_within(within, as_xml(found))}</{call}Response>"
         return web.Response(text=text, content_type="text/xml")
 
     def _group(self, asked: Asked) -> Group:
@@ -122,9 +132,36 @@ class Api:
         ]
         return {"Events": events[: int(asked.get("MaxRecords", 100))]}
 
+    def _get_resources(self, asked: Mapping[str, Any]) -> Any:
+        """What has a tag and is of the region; roles are of none, and objects in a bucket are never listed."""
+        (wanted,) = asked["TagFilters"]
+        found = [
+            {"ResourceARN": arn(item)}
+            for item in self._world.every(region=asked[REGION])
+            if item.region and item.short_type not in _UNLISTED and item.tags.get(wanted["Key"]) in wanted["Values"]
+        ]
+        return {"PaginationToken": "", "ResourceTagMappingList": found}
+
     def _describe_health(self, asked: Asked) -> Any:
         found = [each for each in self._environments.values() if each.name == asked.get("EnvironmentName")]
         return {"Causes": [event["Message"] for each in found for event in each.events if event["Severity"] == "ERROR"]}
+
+
+def arn(item: Resource) -> str:
+    """The ARN of an object; made of its type and its id where it has none."""
+    service, kind = item.short_type.split(".")
+    short = f"{kind[0].lower()}{kind[1:]}"
+    return str(item.properties.get("arn") or f"arn:aws:{service}:{item.region}:{ACCOUNT}:{short}/{item.id}")
+
+
+def _region(request: web.Request) -> str:
+    """The region that a call is signed for ("Create a signed AWS API request", IAM User Guide)."""
+    found = _SCOPE.search(request.headers.get("Authorization", ""))
+    return found["region"] if found else ""
+
+
+def _within(layer: str, text: str) -> str:
+    return f"<{layer}>{text}</{layer}>" if layer else text
 
 
 def as_xml(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Azure Resource Manager, as far as our tool asks it: sites and their slots, addresses, scale sets."""
+"""Azure Resource Manager, as far as our tool asks it: sites and their slots, addresses, scale sets, what has a tag."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ Moved = Callable[[Resource, Resource], Awaitable[None]]
 _SITE = re.compile(
     r"/subscriptions/[^/]+/.*/Microsoft\.Web/sites/(?P<name>[^/]+)(/slots/(?P<slot>[^/]+))?(?P<rest>/.*)?"
 )
+GROUPS, GROUP = "resourcegroups", "resources.ResourceGroup"
+_LIST = re.compile(r"/subscriptions/[^/]+/(?P<what>resources|resourcegroups)")
+_TAGGED = re.compile(r"tagName eq '(?P<key>[^']+)' and tagValue eq '(?P<value>[^']*)'")
 _OPERATION = "/subscriptions/rehearsal/operations/"
 _CALLS = {
     ("GET", ""): "WebApps_Get",
@@ -47,12 +50,26 @@ class Api:
         path = f"/subscriptions/{request.match_info['rest']}"
         if path.startswith(_OPERATION):
             return self._operation(path)
+        if found := _LIST.fullmatch(path):
+            return self._tagged(found["what"], request.query.get("$filter", ""))
         if found := _SITE.fullmatch(path):
             return await self._site(request, found["name"], found["slot"] or PRODUCTION, found["rest"] or "")
         for identity, scale_set in self._scale_sets.items():
             if path.startswith(identity):
                 return _of_scale_set(scale_set, path.removeprefix(identity))
         return await self._network(request, path)
+
+    def _tagged(self, what: str, only: str) -> web.Response:
+        """What has a tag: resource groups, or what is in them."""
+        wanted = _TAGGED.fullmatch(only)
+        if wanted is None:
+            return _error(400, "InvalidFilterInQueryString", f"Invalid $filter '{only}' specified in the query string.")
+        found = [
+            {"id": item.id}
+            for item in self._machines.world.every()
+            if item.tags.get(wanted["key"]) == wanted["value"] and (item.short_type == GROUP) == (what == GROUPS)
+        ]
+        return web.json_response({"value": found})
 
     async def _site(self, request: web.Request, name: str, slot: str, rest: str) -> web.Response:
         site, call = self._sites.get(name), _CALLS.get((request.method, rest), "")

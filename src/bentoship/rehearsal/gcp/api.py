@@ -1,4 +1,4 @@
-"""Google's own APIs, as far as our tool asks them: App Engine, groups of machines, the log."""
+"""Google's own APIs, as far as our tool asks them: App Engine, groups of machines, the log, what has a label."""
 
 from __future__ import annotations
 
@@ -14,14 +14,30 @@ from .. import faults
 from ..world import Resource, World
 from .account import open_project, staging
 from .appengine import FLEXIBLE, SPLIT, STANDARD
+from .balancing import GLOBAL_RULE, RULE
+from .compute import INSTANCE
 from .groups import Group
 from .machines import refusal
+from .network import ADDRESS
+from .resource import token
 from .serving import Serving
+from .storage import BUCKET
 
 APPLICATION = "gcp:appengine/application:Application"
 """Not a type that our targets declare: a project has one for ever, which is used or made by its API."""
 _STATUS = {"permission": 403, "throttling": 429, "quota": 403, "internal": 500}
 _OF = re.compile(r'resource\.labels\.(module_id|version_id)="([^"]*)"')
+_LABEL = re.compile(r'labels\.(?P<key>[a-z0-9_-]+)="(?P<value>[^"]*)"')
+_AGGREGATED = {
+    "instances": (INSTANCE,),
+    "disks": (),  # a machine's own goes with it
+    "addresses": (ADDRESS, token("GlobalAddress")),
+    "forwardingRules": (RULE, GLOBAL_RULE),
+}
+_WATCHED = {
+    "alertPolicies": "gcp:monitoring/alertPolicy:AlertPolicy",
+    "uptimeCheckConfigs": "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig",
+}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -37,7 +53,7 @@ class Api:
         self._world, self._serving, self._groups = world, serving, groups
 
     def routes(self) -> Sequence[web.RouteDef]:
-        """Below /v1 App Engine, below /compute/v1 Compute Engine, below /v2 the log."""
+        """Below /v1 App Engine, /compute/v1 Compute Engine, /storage/v1 buckets, /v2 the log, /v3 what is watched."""
         app, service = "/v1/apps/{project}", "/v1/apps/{project}/services/{service}"
         group = "/compute/v1/projects/{project}/regions/{region}/instanceGroupManagers/{group}"
         return [
@@ -50,6 +66,11 @@ class Api:
             web.get(group, self._named("instanceGroupManagers.get", self._group)),
             web.post(f"{group}/listManagedInstances", self._named("instanceGroupManagers.list", self._members)),
             web.get(f"{group}/listErrors", self._named("instanceGroupManagers.listErrors", self._errors)),
+            web.get(
+                "/compute/v1/projects/{project}/aggregated/{kind}", self._named("aggregatedList", self._aggregated)
+            ),
+            web.get("/storage/v1/b", self._named("buckets.list", self._buckets)),
+            web.get("/v3/projects/{project}/{kind}", self._named("monitoring.list", self._watched)),
             web.post("/v2/entries:list", self._named("entries.list", self._log)),
         ]
 
@@ -142,6 +163,28 @@ class Api:
     async def _errors(self, request: web.Request) -> web.StreamResponse:
         group = self._find_group(request)
         return web.json_response({"items": group.errors if group else []})
+
+    async def _aggregated(self, request: web.Request) -> web.StreamResponse:
+        """What a label finds, in all places at once (aggregatedList, Compute Engine API)."""
+        kind, label = request.match_info["kind"], _LABEL.fullmatch(request.query["filter"])
+        if label is None:
+            return refusal(400, f"Invalid list filter expression: {request.query['filter']}")
+        found = [
+            {"name": item.properties["name"]}
+            for each in _AGGREGATED[kind]
+            for item in self._world.every(each)
+            if item.tags.get(label["key"]) == label["value"]
+        ]
+        return web.json_response({"items": {"global": {kind: found}} if found else {}})
+
+    async def _buckets(self, request: web.Request) -> web.StreamResponse:
+        buckets = [item for item in self._world.every(BUCKET) if item.id.startswith(request.query["prefix"])]
+        return web.json_response({"items": [{"name": item.id, "labels": dict(item.tags)} for item in buckets]})
+
+    async def _watched(self, request: web.Request) -> web.StreamResponse:
+        kind = request.match_info["kind"]
+        found = [{"name": item.id, "userLabels": dict(item.tags)} for item in self._world.every(_WATCHED[kind])]
+        return web.json_response({kind: found})
 
     async def _log(self, request: web.Request) -> web.StreamResponse:
         asked = dict(_OF.findall((await request.json()).get("filter", "")))

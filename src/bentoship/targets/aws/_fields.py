@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +17,8 @@ KeptDays = Literal[
 
 class AwsTarget(Target):
     """The fields that the targets on AWS share."""
+
+    forgets_within: ClassVar[float] = 600
 
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="region of AWS, such as `eu-central-1`")
     domain: str | None = Field(
@@ -73,6 +76,12 @@ class AwsTarget(Target):
         if self.private_subnets and not self.vpc:
             raise ValueError("`private_subnets` says nothing without `vpc`")
         return self
+
+    def left(self, workload: str) -> Sequence[str]:
+        """What carries the workload's tag in the region."""
+        from ...provider import tagged  # noqa: PLC0415 - only who asks needs AWS's library
+
+        return tagged.on_aws(self.region, workload)
 
     def is_balanced(self, scale: Scale) -> bool:
         """Whether a load balancer stands in front: from two replicas on, and where there is a certificate to use."""

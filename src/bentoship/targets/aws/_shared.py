@@ -11,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from ...deployment import ReleaseRef, Workload
+from ...provider.tags import TAG
 from ._fields import AwsTarget
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
@@ -46,7 +47,7 @@ def open_place(kind: str, target: AwsTarget, workload: Workload) -> Place:
 
     The provider tags whatever it makes with the workload's name, so that what belongs together can be listed.
     """
-    tags = {**target.tags, "bentoship:workload": workload.name}
+    tags = {**target.tags, TAG: workload.name}
     component = pulumi.ComponentResource(f"bentoship:aws:{kind}", workload.name)
     provider = aws.Provider(
         workload.name,

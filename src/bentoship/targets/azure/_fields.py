@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -15,6 +16,7 @@ class AzureTarget(Target):
     """The fields that the targets on Azure share."""
 
     stays: ClassVar[tuple[str, ...]] = ("the workspace with its logs, which Azure can bring back for 14 days",)
+    forgets_within: ClassVar[float] = 120
 
     subscription: str = Field(pattern=f"^{GUID}$", description="id of the subscription that everything is made in")
     region: str = Field(pattern=r"^[a-z]+[a-z0-9]*$", description="region of Azure, such as `westeurope`")
@@ -30,3 +32,9 @@ class AzureTarget(Target):
         default=30, ge=30, le=730, description="how long the workspace keeps the logs, in days"
     )
     tags: dict[str, str] = Field(default_factory=dict, description="tags of yours, put on everything beside ours")
+
+    def left(self, workload: str) -> Sequence[str]:
+        """What carries the workload's tag in the subscription."""
+        from ...provider import tagged  # noqa: PLC0415 - only who asks needs it
+
+        return tagged.on_azure(self.subscription, workload)

@@ -12,6 +12,7 @@ import pulumi
 import pulumi_azure_native as azure
 
 from ...deployment import ReleaseRef, Workload
+from ...provider.tags import TAG
 from ._fields import AzureTarget
 
 BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
@@ -56,7 +57,7 @@ def open_place(kind: str, target: AzureTarget, workload: Workload) -> Place:
 
     Azure has no default tags: whatever takes tags gets them one by one. Deleting the group by hand deletes all of it.
     """
-    tags = {**target.tags, "bentoship:workload": workload.name}
+    tags = {**target.tags, TAG: workload.name}
     component = pulumi.ComponentResource(f"bentoship:azure:{kind}", workload.name)
     provider = azure.Provider(
         workload.name,

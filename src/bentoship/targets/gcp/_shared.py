@@ -10,10 +10,8 @@ import pulumi
 import pulumi_gcp as gcp
 
 from ...deployment import ReleaseRef, Workload
+from ...provider.tags import LABEL
 from ._fields import GcpTarget
-
-OURS = "bentoship-workload"
-"""The label by which everything of one workload is found; a label's key takes no colon."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def open_place(kind: str, target: GcpTarget, workload: Workload) -> Place:
 
     The provider labels whatever takes labels with the workload's name, so that what belongs together can be listed.
     """
-    labels = {**target.labels, OURS: workload.name}
+    labels = {**target.labels, LABEL: workload.name}
     component = pulumi.ComponentResource(f"bentoship:gcp:{kind}", workload.name)
     provider = gcp.Provider(
         workload.name,

@@ -17,11 +17,8 @@ from ._fitting import refuse_what_does_not_fit, too_large
 from ._shared import Identity, Place, Releases, identity, keep_releases, name_of, open_place
 from ._sizes import CLASSES, flexible_size, smallest_class
 from ._watch import app_engine_figures, watch
-from .app_engine import AppEngine
+from .app_engine import AppEngine, service_name
 
-LONGEST_HOST = 63
-"""Letters of `VERSION-dot-SERVICE-dot-PROJECT` ("Communicating between your services", App Engine documentation)."""
-VERSION_LENGTH = 18
 START = "sh ./run.sh"
 DEPLOY_SECONDS = {"standard": 600, "flexible": 1800}
 """What a version may take to be found by its address and to have an instance, beyond its own `ready_timeout`."""
@@ -74,17 +71,6 @@ def provision(target: AppEngine, workload: Workload) -> pulumi.Output[str]:
     host = pulumi.Output.concat(f"{service}-dot-", application.default_hostname)
     watch(place, target, newest, host, app_engine_figures(target, service))
     return owned.url
-
-
-def service_name(workload: str, project: str) -> str:
-    """The name of the service: the workload's, shortened with a digest where an address has no room for it."""
-    room = LONGEST_HOST - VERSION_LENGTH - 2 * len("-dot-") - len(project)
-    if len(workload) <= room:
-        return workload
-    digest = hashlib.sha256(workload.encode()).hexdigest()
-    if room < 12:  # noqa: PLR2004 - a digest alone says more than a stump of a name
-        return f"s{digest[: room - 1]}"
-    return f"{workload[: room - 7].rstrip('-')}-{digest[:6]}"
 
 
 def version_name(target: AppEngine, workload: Workload, release: ReleaseRef) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +14,9 @@ from ._fields import GcpTarget
 if TYPE_CHECKING:
     import pulumi
 
+LONGEST_HOST = 63
+"""Letters of `VERSION-dot-SERVICE-dot-PROJECT` ("Communicating between your services", App Engine documentation)."""
+VERSION_LENGTH = 18
 InstanceClass = Literal["F1", "F2", "F4", "F4_1G"]
 
 
@@ -80,8 +85,27 @@ class AppEngine(GcpTarget):
             raise ValueError("`subnetwork` says nothing without `network`")
         return self
 
+    def left(self, workload: str) -> Sequence[str]:
+        """The service, by its name, and what carries the workload's label in the project."""
+        from ...provider import tagged  # noqa: PLC0415 - only who asks needs it
+
+        service = tagged.on_app_engine(self.project, service_name(workload, self.project), workload)
+        asked = (tagged.on_cloud_storage, tagged.on_monitoring)
+        return [*service, *(found for each in asked for found in each(self.project, workload))]
+
     def provision(self, workload: Workload) -> pulumi.Output[str]:
         """The application, the service, its versions, the split of the traffic; the URL that answers."""
         from ._versions import provision  # noqa: PLC0415 - loads the SDK
 
         return provision(self, workload)
+
+
+def service_name(workload: str, project: str) -> str:
+    """The name of the service: the workload's, shortened with a digest where an address has no room for it."""
+    room = LONGEST_HOST - VERSION_LENGTH - 2 * len("-dot-") - len(project)
+    if len(workload) <= room:
+        return workload
+    digest = hashlib.sha256(workload.encode()).hexdigest()
+    if room < 12:  # noqa: PLR2004 - a digest alone says more than a stump of a name
+        return f"s{digest[: room - 1]}"
+    return f"{workload[: room - 7].rstrip('-')}-{digest[:6]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -84,6 +85,13 @@ class ComputeEngine(GcpTarget):
     def is_balanced(self, scale: Scale) -> bool:
         """Whether a load balancer stands in front: from two replicas on, and where there is a certificate to use."""
         return scale.min_replicas > 1 or self.domain is not None
+
+    def left(self, workload: str) -> Sequence[str]:
+        """What carries the workload's label in the project."""
+        from ...provider import tagged  # noqa: PLC0415 - only who asks needs it
+
+        asked = (tagged.on_compute_engine, tagged.on_cloud_storage, tagged.on_monitoring)
+        return [found for each in asked for found in each(self.project, workload)]
 
     def provision(self, workload: Workload) -> pulumi.Output[str]:
         """One machine, or a group of them; the URL that answers."""

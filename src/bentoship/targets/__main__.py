@@ -1,0 +1,28 @@
+"""`python -m bentoship.targets`: what a place lists that is left of workloads. Asked and answered in JSON.
+
+A process of its own: it acts with the environment of the engine, which in a rehearsal leads to doubles.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..errors import BentoshipError
+from . import find
+
+
+def answer(asked: dict[str, Any]) -> dict[str, Any]:
+    """What is `left` of the `workloads`, or the `problems` that kept the place from telling."""
+    try:
+        target = find(asked["target"], Path(asked["own"])).model_validate(asked["fields"])
+        return {"left": [found for name in asked["workloads"] for found in target.left(name) or ()]}
+    except BentoshipError as error:
+        return {"problems": [asdict(problem) for problem in error.problems]}
+
+
+if __name__ == "__main__":
+    json.dump(answer(json.load(sys.stdin)), sys.stdout)
