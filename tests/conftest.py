@@ -34,6 +34,7 @@ REAL = (
     "serving/test_as_bentoml.py",
     "serving/test_bad_input.py",
     "serving/test_served_onnx.py",
+    "serving/test_page.py",
     "serving/test_serving_limits.py",
     "serving/test_serving.py",
     "serving/test_workers.py",

@@ -33,5 +33,6 @@ def kinds(unpacked, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def kinds_served(kinds, unpacked, tmp_path_factory) -> Iterator[Served]:
     state = tmp_path_factory.mktemp("kinds-host") / "state"
-    with serving(kinds, state, BENTOSHIP_SITE_PACKAGES=packages(unpacked, "pandas")) as served:
+    variables = {"BENTOSHIP_SITE_PACKAGES": packages(unpacked, "pandas"), "SERVING_PAGE": "swagger"}
+    with serving(kinds, state, **variables) as served:
         yield served

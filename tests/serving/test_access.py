@@ -20,6 +20,11 @@ import asyncio
 from pathlib import Path
 
 import bentoml
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+own = Starlette(routes=[Route("/", lambda request: PlainTextResponse("their own page"))])
 
 
 async def sockets(scope, receive, send):
@@ -29,6 +34,7 @@ async def sockets(scope, receive, send):
         await send({"type": "websocket.close"})
 
 
+@bentoml.asgi_app(own, path="/")
 @bentoml.asgi_app(sockets, path="/sockets")
 @bentoml.service(name="tiny")
 class Tiny:
@@ -108,6 +114,11 @@ def first_line(served: Served, sent: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) as connection:
         connection.sendall(sent)
         return connection.makefile("rb").readline()
+
+
+def test_a_page_of_the_service_s_own_wins_and_asks_for_a_token_like_everything(guarded) -> None:
+    assert guarded.get("/").status_code == 401
+    assert guarded.get("/", headers=bearer(NEW)).text == "their own page"
 
 
 def test_a_browser_that_asks_whether_it_may_is_told_so_without_a_token(guarded) -> None:

@@ -54,6 +54,7 @@ LIMITS = {
     "SERVING_MAX_BODY_MB": "0.5",
     "SERVING_CLIENT_SECONDS": "1",
     "SERVING_METRICS_TOKEN": "let me see",
+    "SERVING_PAGE": "off",
 }
 BIG = b"x" * (600 << 10)
 HEAD = b"POST /length HTTP/1.1\r\nhost: a\r\n"
@@ -140,6 +141,10 @@ def test_a_connection_too_many_is_told_so(limited) -> None:
                 break
         except httpx.TransportError:
             continue
+
+
+def test_the_page_for_people_can_be_switched_off(limited) -> None:
+    assert limited.get("/").status_code == 404
 
 
 def test_a_request_id_is_kept_or_given(limited) -> None:

@@ -35,7 +35,8 @@ def write(folder: Path, python: str, lock: Path) -> None:
 def launcher() -> list[Traversable]:
     """The files of the launcher, sorted."""
     serving = files(__package__.rpartition(".")[0]) / "serving"
-    return sorted((path for path in serving.iterdir() if path.name.endswith(".py")), key=lambda path: path.name)
+    kinds = (".py", ".html", ".css", ".js")
+    return sorted((path for path in serving.iterdir() if path.name.endswith(kinds)), key=lambda path: path.name)
 
 
 def _write(path: Path, text: str) -> None:

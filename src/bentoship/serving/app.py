@@ -24,6 +24,7 @@ from .bento import Bento
 from .deadlines import Deadlines
 from .endpoints import Answer, Endpoint, bound
 from .logs import AccessLog
+from .page import is_for_people
 from .settings import Settings
 
 _ID = re.compile(rb"[\w.:/+=-]{1,128}", re.ASCII)
@@ -85,6 +86,7 @@ class Application:
         self.is_draining = False
         self.cors = Cors(settings.cors_origins) if settings.cors_origins else None
         self._metrics_tokens = (access.digest(settings.metrics_token.encode()),) if settings.metrics_token else ()
+        self._page_path = bento.page_path
         self._is_guarded = bool(settings.tokens or settings.metrics_token)
         self._stock: Any = ProxyHeadersMiddleware(bento.app)  # type: ignore[arg-type]  # another spelling of ASGI's types
         self._endpoints: dict[str, Endpoint] = {}
@@ -167,12 +169,18 @@ class Application:
         if self.cors and access.is_preflight(scope["method"], headers):
             is_allowed = self.cors.allows(headers[b"origin"])
             return (_PREFLIGHT, self.cors.preflight(headers)) if is_allowed else (_OTHER_SITE, [])
-        if self._is_guarded and path not in PROBES and not self._may_ask(headers, path):
+        if self._is_guarded and not self._is_for_everybody(scope, headers) and not self._may_ask(headers, path):
             return _NO_TOKEN, [access.CHALLENGE]
         if self.is_draining and path == "/readyz":
             return _DRAINING, []
         length = headers.get(b"content-length")
         return (self._too_big(), []) if length and int(length) > self.settings.max_body_bytes else None
+
+    def _is_for_everybody(self, scope: Message, headers: dict[bytes, bytes]) -> bool:
+        """Whether it is a probe, or the page in which people say their token."""
+        if scope["path"] != self._page_path or scope["method"] not in {"GET", "HEAD"}:
+            return scope["path"] in PROBES
+        return is_for_people(headers.get(b"accept", b""))
 
     def _may_ask(self, headers: dict[bytes, bytes], path: str = "") -> bool:
         tokens = self._metrics_tokens if path == METRICS else self.settings.tokens

@@ -19,9 +19,11 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware  # noqa: TC002 -- see TC001
 from starlette.requests import Request  # noqa: TC002
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from .asgi import UNREADABLE, App
+from .page import Page
+from .settings import Settings
 
 _REPLACED = {
     "RunnerTrafficMetricsMiddleware",  # labels by raw path, so that unknown URLs fill the memory
@@ -53,6 +55,15 @@ class Bento:
         return self.factory._service_instance  # noqa: SLF001 -- BentoML has no other name for it
 
     @property
+    def page_path(self) -> str | None:
+        """Where our page for people is; None when there is none, or perhaps an application of the service's own."""
+        has_root = any(not path.strip("/") for _, path, _ in self.service.mount_apps)
+        if self.factory.page.settings.page != "form" or has_root or self.service.has_custom_command():
+            return None
+        paths: Any = self.app
+        return next((route.path for route in paths.routes if getattr(route, "name", "") == "index"), None)
+
+    @property
     def timeout(self) -> float:
         """Seconds that a request may take: `traffic.timeout` of the service."""
         return float(self.factory.timeout or 0) or 60.0
@@ -65,6 +76,8 @@ class Bento:
 
 class Factory(ServiceAppFactory):  # type: ignore[misc]  # BentoML's types aren't published
     """BentoML's application of a service, with 400 instead of 500 for a request that can't be read."""
+
+    page: Page
 
     @property
     def middlewares(self) -> list[Middleware]:
@@ -82,7 +95,11 @@ class Factory(ServiceAppFactory):  # type: ignore[misc]  # BentoML's types aren'
         return observe
 
     async def index_page(self, request: Request) -> Response:
-        """BentoML's page at `/`, without the tracker that it loads from elsewhere into every visitor's browser."""
+        """Our page, or BentoML's, without the tracker that it loads from elsewhere into every visitor's browser."""
+        if self.page.settings.page == "off":
+            return PlainTextResponse("Not Found", 404)
+        if self.page.settings.page == "form":
+            return self.page.answer(request)
         file = await super().index_page(request)
         page = Path(file.path).read_text(encoding="utf-8")  # noqa: ASYNC240 -- three kilobytes
         return HTMLResponse(_TRACKER.sub("", page), headers={"content-security-policy": _ONLY_OURS})
@@ -100,8 +117,8 @@ class Factory(ServiceAppFactory):  # type: ignore[misc]  # BentoML's types aren'
             return JSONResponse({"error": f"the request can't be read: {error}"}, status_code=400)
 
 
-def load(folder: Path, release: str) -> Bento:
-    """The service of the Bento in `folder`, which answers in the name of `release`.
+def load(folder: Path, settings: Settings) -> Bento:
+    """The service of the Bento in `folder`, which answers in the name of the release of `settings`.
 
     Changes into the Bento's folder for good, so that the service may read its files by relative names. Raises
     whatever the service's own module raises.
@@ -110,13 +127,14 @@ def load(folder: Path, release: str) -> Bento:
     server_context.service_type = "entry_service"
     server_context.service_name = service.name
     server_context.bento_name = service.bento.tag.name if service.bento else service.name
-    server_context.bento_version = release or "sealed"
+    server_context.bento_version = settings.release or "sealed"
     server_context.worker_index = 1
     service.inject_config()
     if service.needs_task_db():
         Sqlite3Store.init_db(BentoMLContainer.result_store_file.get())  # `bentoml serve` does so in its parent
     # is_main is what makes BentoML refuse pickled requests.
     factory = Factory(service, is_main=True)
+    factory.page = Page(service, folder, settings)
     return Bento(service, factory, factory())
 
 

@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
 def prepare(folder: Path, settings: Settings) -> Bento:
     """Load the Bento in `folder` as far as it can be loaded before there is a process to answer."""
     logs.configure(settings.release)
-    return load(folder, settings.release)
+    return load(folder, settings)
 
 
 def serve(bento: Bento, settings: Settings, sockets: list[socket.socket]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -55,6 +55,8 @@ class Settings:
     """What one must know to read the metrics; nothing for everybody."""
     tokens: tuple[bytes, ...] = ()
     """Digests of the tokens of which one must know one to ask the service; nothing for everybody."""
+    page: str = "form"
+    """What people see at `/`: our form, BentoML's page ("swagger"), or nothing ("off")."""
     cors_origins: frozenset[bytes] = frozenset()
     """The sites whose scripts may ask."""
 
@@ -76,6 +78,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         metrics_port=reader.whole("SERVING_METRICS_PORT", 0, 0, 65_535),
         metrics_token=reader.text("SERVING_METRICS_TOKEN"),
         tokens=reader.parsed("SERVING_TOKENS", access.tokens, ()),
+        page=reader.choice("SERVING_PAGE", ("form", "swagger", "off")),
         cors_origins=reader.parsed("SERVING_CORS_ORIGINS", access.origins, frozenset()),
     )
     reader.finish()
@@ -116,6 +119,14 @@ class _Reader:
         except ValueError as error:
             self.faults.append(f"{name} {error}")
             return default
+
+    def choice(self, name: str, words: Sequence[str]) -> str:
+        """One of `words`; the first one unless it is said."""
+        self.known.add(name)
+        word = self.environment.get(name) or words[0]
+        if word not in words:
+            self.faults.append(f"{name} is {word!r}, and must be one of {', '.join(words)}")
+        return word
 
     def is_cores(self) -> bool:
         self.known.add("SERVING_WORKERS")
