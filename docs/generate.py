@@ -68,16 +68,16 @@ PROVED: dict[str, dict[str, str]] = {
     },
     "gcp/app_engine": {
         "declared": "yes: `tests/golden/gcp/`",
-        "engine": "standard, over its double: `tests/rehearsal/test_gcp_play.py`; flexible, its inputs: "
+        "engine": "standard, in rehearsals: `tests/rehearsal/test_play.py`; flexible, its inputs: "
         "`tests/targets/test_with_the_engine.py`",
-        "served": "standard, on its double: `tests/rehearsal/test_gcp_play.py`",
+        "served": "standard, in rehearsals: `tests/rehearsal/test_play.py`",
         "machine": "-",
         "cloud": "not yet",
     },
     "gcp/compute_engine": {
         "declared": "yes: `tests/golden/gcp/`",
-        "engine": "over its double: `tests/rehearsal/test_gcp_play.py`",
-        "served": "on its double: `tests/rehearsal/test_gcp_play.py`; HTTPS not yet",
+        "engine": "in rehearsals: `tests/rehearsal/test_play.py`",
+        "served": "in rehearsals: `tests/rehearsal/test_play.py`; HTTPS not yet",
         "machine": "not yet",
         "cloud": "not yet",
     },
@@ -123,12 +123,8 @@ def _targets() -> str:
 
 def _canary(name: str) -> tuple[str, ...]:
     splitting = targets.find(name).splitting
-    played = {
-        "platform": "`tests/rehearsal/test_play.py`",
-        "asked": "`tests/rehearsal/test_play.py`, `test_gcp_play.py`",
-    }
     known = {"counted": "yes: `tests/operations/test_canary.py`", "never": "-"}
-    proved = known.get(splitting.how) or f"in rehearsals: {played[splitting.how]}"
+    proved = known.get(splitting.how) or "in rehearsals: `tests/rehearsal/test_play.py`"
     return (f"`{name}`", splitting.how, splitting.reason, proved)
 
 

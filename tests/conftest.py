@@ -50,7 +50,6 @@ LONG = (
     "operations/test_canary.py::test_a_canary_whose_command_was_killed_is_seen_carried_on_and_ended_by_others",
     "operations/test_rollback.py::test_interrupted_at_any_step_it_is_ended_by_the_same_command[pointed-9]",
     "provider/test_tagged.py::test_a_terminated_instance_is_none_that_is_left",
-    "rehearsal/test_gcp_play.py::test_every_step_passes_and_no_request_is_lost[engine]",
     "rehearsal/test_play.py::test_who_asks_for_a_token_that_is_kept_as_a_secret_is_asked_with_that_one[app]",
     "rehearsal/test_play.py::test_who_asks_for_a_token_that_is_kept_as_a_secret_is_asked_with_that_one[beanstalk]",
     "rehearsal/test_machines.py::test_a_new_release_whose_machine_hangs_is_gone_back_from",

@@ -15,9 +15,10 @@ from bentoship import environments, rehearsal
 from bentoship.deployment import ReleaseRef
 from bentoship.engine import install
 from bentoship.errors import BentoshipError
+from bentoship.host import ports
 from bentoship.operations.attempt import Attempt, Deployed, deploy, new_entry
 from bentoship.operations.destroy import Destroyed, destroy
-from bentoship.operations.stacks import stack_of
+from bentoship.operations.stacks import alone, stack_of
 from bentoship.project import Project
 from bentoship.rehearsal import home
 from bentoship.rehearsal.hosts import control
@@ -27,18 +28,24 @@ from small_release import small_release
 
 AWS = {"region": "eu-central-1", "http": True}
 AZURE = {"subscription": "11111111-2222-4333-8444-555555555555", "region": "westeurope"}
+GOOGLE = {"project": "acme-models", "region": "europe-west3"}
 THREE = {"scale": {"min_replicas": 2, "max_replicas": 3}}
 DEPLOYMENTS: Mapping[str, Mapping[str, object]] = {
     "beanstalk": {"target": "aws/elastic_beanstalk", **AWS},
     "balanced": {"target": "aws/elastic_beanstalk", **AWS, **THREE},
     "machine": {"target": "aws/ec2", **AWS},
     "fleet": {"target": "aws/ec2", **AWS, **THREE},
+    "engine": {"target": "gcp/app_engine", **GOOGLE},
+    "instance": {"target": "gcp/compute_engine", **GOOGLE, "http": True},
+    "instances": {"target": "gcp/compute_engine", **GOOGLE, "http": True, **THREE},
     "app": {"target": "azure/web_app", **AZURE, "scale": {"max_replicas": 2}},
     "apps": {"target": "azure/web_app", **AZURE, **THREE},
     "vm": {"target": "azure/virtual_machine", **AZURE, "http": True},
     "vmss": {"target": "azure/virtual_machine", **AZURE, "http": True, **THREE},
 }
 ENVIRONMENT = "staging"
+SOURCE = "dev"
+"""The environment that releases are promoted from: this machine."""
 IS_WHOLE = os.environ.get("BENTOSHIP_MATRIX") == "whole"
 """Whether everything is played: `make test-matrix`. It takes too long for `make test`."""
 
@@ -51,12 +58,23 @@ class Stage:
         shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns("Pulumi.*-*.yaml"))
         (folder / "environments").mkdir()
         (folder / "bentofile.yaml").write_text("service: server:Server\n")
-        self.project = Project(folder, rehearses=True)
-        self.say(DEPLOYMENTS)
+        self._open(folder)
+        self.say({**DEPLOYMENTS, "local": {"target": "local", "port": ports.free_port()}})
+        self.say({"local": {"target": "local", "port": ports.free_port()}}, SOURCE)
 
-    def say(self, deployments: Mapping[str, Mapping[str, object]]) -> None:
-        """Write the environment's file."""
-        file = self.project.environments / f"{ENVIRONMENT}.yaml"
+    @classmethod
+    def at(cls, folder: Path) -> Stage:
+        """The one that another process has made in `folder`."""
+        there = cls.__new__(cls)
+        there._open(folder)
+        return there
+
+    def _open(self, folder: Path) -> None:
+        self.project = Project(folder, rehearses=True)
+
+    def say(self, deployments: Mapping[str, Mapping[str, object]], environment: str = ENVIRONMENT) -> None:
+        """Write an environment's file."""
+        file = self.project.environments / f"{environment}.yaml"
         file.write_text(json.dumps({"deployments": deployments}))
 
     def close(self) -> None:
@@ -65,16 +83,17 @@ class Stage:
     def release(self, word: str) -> ReleaseRef:
         return small_release(self.project.root / ".bentoship" / "releases", word).ref()
 
-    def deploy(self, name: str, ref: ReleaseRef, say=lambda _: None) -> Deployed:
-        environment = environments.load(self.project, ENVIRONMENT)
-        (deployment,) = (each for each in environment.deployments if each.name == name)
+    def deploy(self, name: str, ref: ReleaseRef, *, environment: str = ENVIRONMENT, watch=lambda _: None) -> Deployed:
+        loaded = environments.load(self.project, environment)
+        (deployment,) = (each for each in loaded.deployments if each.name == name)
         engine = install.ensure()
-        stack = stack_of(self.project, environment, deployment, engine)
-        attempt = Attempt(self.project, stack, deployment, say, lambda _: None)
-        return deploy(attempt, ref, new_entry(ref.id, engine.version))
+        stack = stack_of(self.project, loaded, deployment, engine)
+        attempt = Attempt(self.project, stack, deployment, lambda _: None, watch)
+        with alone(self.project, stack.name):
+            return deploy(attempt, ref, new_entry(ref.id, engine.version))
 
-    def destroy(self, name: str) -> Destroyed:
-        (done,) = destroy(self.project, ENVIRONMENT, only=name).values()
+    def destroy(self, name: str, environment: str = ENVIRONMENT) -> Destroyed:
+        (done,) = destroy(self.project, environment, only=name).values()
         if isinstance(done, BentoshipError):
             raise done
         return done

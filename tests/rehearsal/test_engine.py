@@ -138,7 +138,10 @@ def test_a_slow_call_is_waited_for(rehearsed):
 def test_an_orphan_with_a_name_of_its_own_is_in_the_way_as_it_would_be(rehearsed):
     rehearsed.program('aws.iam.Role("vm", name="vm", assume_role_policy=TRUST)')
     faults.arm(rehearsed.world, faults.parse(["iam.Role.create@after = dies"]))
-    for words in (GONE, "EntityAlreadyExists: Role with name vm already exists"):
+    in_the_way = (
+        r"Role with name vm already exists[.]; aws:iam/role:Role vm: there already, and not in this stack's state"
+    )
+    for words in (GONE, in_the_way):
         with pytest.raises(UpdateFailed, match=words):
             rehearsed.stack.up()
 

@@ -372,8 +372,17 @@ def _destroy(project: Project, environment: str, only: str | None, *, expired: b
     multiple=True,
     help="What goes wrong: 'iam.Role.create = quota', or a .yaml file with a list of such.",
 )
+@click.option(
+    "--from", "source", metavar="ENVIRONMENT", help="Promote the new release from this environment, rehearsed too."
+)
 @_json_option
-def rehearse(environment: str, only: str | None, faults: tuple[str, ...], as_json: bool) -> int:  # noqa: FBT001
+def rehearse(
+    environment: str,
+    only: str | None,
+    faults: tuple[str, ...],
+    source: str | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
     """Play the life of an environment on doubles of the clouds, while requests flow."""
     from ..operations import rehearse as operation  # noqa: PLC0415
 
@@ -382,6 +391,7 @@ def rehearse(environment: str, only: str | None, faults: tuple[str, ...], as_jso
             _project(),
             environment,
             only=only,
+            source=source,
             faults=faults,
             tell=progress.tell,
             watch=progress.watch_notes,

@@ -46,6 +46,8 @@ class Event:
     error: str = ""
     note: str = ""
     """What a provider says while it waits for something."""
+    urn: str = ""
+    """Of the resource that an error is about, if it is about one."""
 
 
 def read_event(line: str) -> Event | None:
@@ -77,7 +79,7 @@ def _diagnostic(diagnostic: Mapping[str, Any]) -> Event | None:
     message = _clean(diagnostic["message"])
     if not message:
         return None
-    kinds = {"error": Event(error=message), "info": Event(note=message)}
+    kinds = {"error": Event(error=message, urn=diagnostic.get("urn", "")), "info": Event(note=message)}
     return kinds.get(diagnostic.get("severity", ""))
 
 

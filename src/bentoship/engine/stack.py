@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -30,6 +31,11 @@ from .state import State, read_state
 
 NO_STACK = "no stack named"
 OnEvent = Callable[[Event], None]
+_EXISTS = re.compile(
+    r"already[ .]?(exist|own|taken|associated)|create already existing|Duplicate|Exists: |conflicts with another",
+    re.IGNORECASE,
+)
+"""How the clouds say that what is to be created is there."""
 
 _running: dict[subprocess.Popen[str], bool] = {}
 """The engines that this process has started and that have not ended, and whether they have been asked to stop."""
@@ -60,6 +66,8 @@ class _Run:
     changes: Mapping[str, int] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    existing: list[str] = field(default_factory=list)
+    """What could not be created because it is there, as type and logical name."""
 
     def take(self, event: Event) -> None:
         if event.step is not None and event.step.is_stack and event.step.done:
@@ -70,6 +78,9 @@ class _Run:
             self.changes = event.changes
         if event.error:
             self.errors.append(event.error)
+        if event.urn and _EXISTS.search(event.error):
+            kind, name = event.urn.split("::")[2:4]
+            self.existing.append(f"{kind.rpartition('$')[2]} {name}")
 
 
 @dataclass(frozen=True)
@@ -228,7 +239,7 @@ class Stack:
     def _failure(self, verb: str, run: _Run, complaint: str) -> EngineError:
         errors = [error for error in dict.fromkeys(run.errors) if error != "update failed"] or run.errors
         if errors:
-            return UpdateFailed(self.name, "\n".join(errors))
+            return UpdateFailed(self.name, "\n".join(errors), _remedy(run.existing))
         return self._error(complaint, verb)
 
     def _error(self, complaint: str, verb: str = "") -> EngineError:
@@ -241,6 +252,15 @@ class Stack:
             )
         sentence = " ".join(complaint.split()).removeprefix("error: ") or "the engine ended without a word"
         return EngineError(f"pulumi {verb} {self.name}".replace("  ", " "), sentence)
+
+
+def _remedy(existing: list[str]) -> str:
+    """What to do about objects that nobody remembers: the answer to whoever made them got lost."""
+    if not existing:
+        return ""
+    named = ", ".join(dict.fromkeys(existing))
+    way_out = "if an attempt whose answer got lost made it, delete it in the cloud and run the same command again"
+    return f"{named}: there already, and not in this stack's state; {way_out}"
 
 
 def interrupt_all(*, again: bool = False) -> None:

@@ -35,6 +35,8 @@ class Tally:
     """How requests were lost: the status or the error, and how often."""
     by: dict[str, int] = field(default_factory=dict)
     """Answers by release, as its first twelve digits."""
+    first: dict[str, float] = field(default_factory=dict)
+    """Seconds from the step's begin to the first answer of each release."""
 
 
 class Customers:
@@ -46,6 +48,8 @@ class Customers:
         self._stop, self._news = threading.Event(), threading.Condition()
         self._answers: list[tuple[str, str]] = []
         """Of the current step: the release that answered and nothing, or nothing and why there was no answer."""
+        self._begin = time.monotonic()
+        self._first: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -62,11 +66,13 @@ class Customers:
         """What became of the requests since the last tally; `expected` are the ids of those who may answer."""
         with self._news:
             answers, self._answers = self._answers, []
+            first, self._first = self._first, {}
+            self._begin = time.monotonic()
         lost = Counter(why for _, why in answers if why)
         by = Counter(release for release, why in answers if not why)
         short = {identity[:_DIGITS] for identity in expected}
         wrong = sum(count for release, count in by.items() if release not in short)
-        return Tally(len(answers), sum(lost.values()), wrong, dict(lost), dict(by))
+        return Tally(len(answers), sum(lost.values()), wrong, dict(lost), dict(by), first)
 
     def latest(self) -> str:
         """Who answers the next request that is sent from now on; empty when nobody does."""
@@ -91,6 +97,8 @@ class Customers:
                 answer = self._ask(client)
                 with self._news:
                     self._answers.append(answer)
+                    if answer[0]:
+                        self._first.setdefault(answer[0], time.monotonic() - self._begin)
                     self._news.notify_all()
                 self._stop.wait(max(0, begin + self._pause - time.monotonic()))
 

@@ -34,7 +34,8 @@ def promote(
         raise InvalidConfiguration(source, "can't be promoted to itself", "name another environment")
     environment = environments.load(project, destination)
     deployments = chosen(environment, only)
-    found = _live(project, source, environment.soak, tell)
+    soak = 0.0 if project.rehearses else environment.soak  # a rehearsal has no days to wait
+    found = _live(project, source, soak, tell)
     sealed = release.verify(project.archive(found.id), found.id)
     _must_fit(sealed, deployments)
     engine = install.ensure(tell)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -19,6 +21,7 @@ from .canary import try_out
 from .customers import Customers, Tally
 from .destroy import destroy
 from .drift import drift
+from .promote import promote
 from .rollback import rollback
 from .stacks import Tell, alone, chosen, each, stack_of
 
@@ -102,6 +105,7 @@ def rehearse(
     name: str,
     *,
     only: str | None = None,
+    source: str | None = None,
     faults: Sequence[str] = (),
     tell: Tell = lambda _: None,
     watch: Watch = lambda _name, _event: None,
@@ -109,11 +113,12 @@ def rehearse(
 ) -> Mapping[str, Played | BentoshipError]:
     """Play the life of the project's own release; see `play`."""
     project = Project(project.root, rehearses=True)
-    environments.load(project, name)  # what is wrong in it is told before anything is built
+    for each_name in filter(None, (name, source)):  # what is wrong in them is told before anything is built
+        environments.load(project, each_name)
     sealed = release.build(project.root, tell=tell)
     tell("making the releases that take part beside it")
     cast = Cast.around(sealed, project.variants)
-    return play(project, name, cast, only=only, faults=faults, tell=tell, watch=watch, played=played)
+    return play(project, name, cast, only=only, source=source, faults=faults, tell=tell, watch=watch, played=played)
 
 
 def play(
@@ -122,6 +127,7 @@ def play(
     cast: Cast,
     *,
     only: str | None = None,
+    source: str | None = None,
     faults: Sequence[str] = (),
     tell: Tell = lambda _: None,
     watch: Watch = lambda _name, _event: None,
@@ -129,27 +135,53 @@ def play(
 ) -> Mapping[str, Played | BentoshipError]:
     """Play first deployment, new release, canary, failing releases, rollback, drift and destroy.
 
-    `played` is told each step as it ends. `faults` are armed in the worlds of all clouds first. What was rehearsed
-    before is removed first, and what is rehearsed now at the end.
+    The new release is promoted from the environment `source`, where it is deployed first; without one it is deployed as
+    `up` does. `played` is told each step as it ends. `faults` are armed in the worlds of all clouds first. What was
+    rehearsed before is removed first, and what is rehearsed now at the end.
     """
     environment = environments.load(project, name)
     engine = install.ensure(tell)
     rehearsal.arm(project, ())  # what an earlier rehearsal has left is removed without its faults
     _clear(project, name, only)
-    rehearsal.arm(project, faults)
 
     def act(deployment: Deployment) -> Played:
-        life = _Play(project, environment, deployment, engine, tell, lambda event: watch(deployment.name, event))
+        seen = partial(watch, deployment.name)
+        life = _Play(project, environment, deployment, engine, tell, seen, source)
         steps = []
         for step in life.steps(cast):
             played(deployment.name, step)
             steps.append(step)
         return Played(deployment.name, deployment.target_name, deployment.stack, cast.good.id, tuple(steps))
 
+    with _live_in(project, source, cast.next, engine, tell) if source else nullcontext():
+        rehearsal.arm(project, faults)
+        try:
+            return each(chosen(environment, only), act, tell)
+        finally:
+            rehearsal.arm(project, ())
+
+
+@contextmanager
+def _live_in(project: Project, name: str, ref: ReleaseRef, engine: install.CommandLine, tell: Tell) -> Iterator[None]:
+    """A release is live in another environment while it lasts; BentoshipError when it can't be."""
+    environment = environments.load(project, name)
+    _clear(project, name, None)
+
+    def act(deployment: Deployment) -> Deployed:
+        stack = stack_of(project, environment, deployment, engine)
+        with alone(project, stack.name):
+            attempt = Attempt(project, stack, deployment, tell, lambda _: None)
+            return deploy(attempt, ref, new_entry(ref.id, engine.version))
+
     try:
-        return each(chosen(environment, only), act, tell)
+        failed = [
+            done for done in each(environment.deployments, act, tell).values() if isinstance(done, BentoshipError)
+        ]
+        if failed:
+            raise BentoshipError.of([problem for error in failed for problem in error.problems])
+        yield
     finally:
-        rehearsal.arm(project, ())
+        _clear(project, name, None)
 
 
 def _clear(project: Project, name: str, only: str | None) -> None:
@@ -174,6 +206,8 @@ class _Play:
     engine: install.CommandLine
     tell: Tell
     watch: Callable[[Event], None]
+    source: str | None
+    """Environment from which the new release is promoted."""
     url: str = ""
     bento: str = ""
     live: str = ""
@@ -193,7 +227,7 @@ class _Play:
             with Customers(self.url, cast.good.examples[0], PER_SECOND) as self.customers:
                 yield self._step("nothing to do", lambda: self._same(cast.good), {cast.good.id})
                 both = {cast.good.id, cast.next.id}
-                yield self._step("new release", lambda: self._go_live(cast.next), both)
+                yield self._new_release(cast.next, both)
                 yield self._step("canary", lambda: self._try_out(cast.good), both)
                 yield self._step("release that does not start", lambda: self._refused(cast.broken), {self.live})
                 wrong = {self.live, cast.wrong.id}
@@ -225,6 +259,19 @@ class _Play:
         self.url, self.live, self.bento = done.url, ref.id, ref.bento
         self._must_answer()
         return f"{ref.short} answers at {done.url}"
+
+    def _new_release(self, ref: ReleaseRef, expected: set[str]) -> Step:
+        if self.source is None:
+            return self._step("new release", lambda: self._go_live(ref), expected)
+        source = self.source
+        return self._step("promotion", lambda: self._promoted(source, ref), expected)
+
+    def _promoted(self, source: str, ref: ReleaseRef) -> str:
+        name = self.deployment.name
+        done = _one(promote(self.project, source, self.environment.name, only=name, watch=self._pass_on))
+        self.live = ref.id
+        self._must_answer()
+        return f"{ref.short}, live in {source}, answers at {done.url}"
 
     def _same(self, ref: ReleaseRef) -> str:
         done = self._deploy(ref)

@@ -1,14 +1,13 @@
-"""Google Cloud, played as `bentoship rehearse` does: the life of a deployment, what is refused, two clouds at once."""
+"""Google Cloud, rehearsed: what is refused before and after something is made, and two clouds at once."""
 
 from __future__ import annotations
 
 import pytest
-from stage import AWS, ENVIRONMENT, IS_WHOLE, Stage, who
+from stage import DEPLOYMENTS, ENVIRONMENT, Stage, who
 
 from bentoship import environments
 from bentoship.deployment import ReleaseRef
 from bentoship.errors import UpdateFailed
-from bentoship.operations.rehearse import Cast, play
 from bentoship.operations.stacks import each
 from bentoship.rehearsal import home
 from bentoship.release import limits
@@ -17,19 +16,6 @@ from bentoship.release.variant import of_files
 from small_release import RUN, SERVER, small_release
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-PLACE = {"project": "acme-models", "region": "europe-west3"}
-GOOGLE = {
-    "engine": {"target": "gcp/app_engine", **PLACE},
-    "machine": {"target": "gcp/compute_engine", **PLACE, "http": True},
-    "fleet": {"target": "gcp/compute_engine", **PLACE, "http": True, "scale": {"min_replicas": 2, "max_replicas": 3}},
-}
-CUT_OFF = {"machine"}
-"""Where requests that are under way are cut off when the address moves, as docs/gcp.md says."""
-QUICK = ("engine",)
-PLAYS = [
-    pytest.param(name, marks=pytest.mark.skipif(not (IS_WHOLE or name in QUICK), reason="`make test-matrix` plays it"))
-    for name in GOOGLE
-]
 MB = 1 << 20
 HUNGRY = SERVER.replace(b"import json\n", b"import json\n\nMEAL = b'x' * (500 << 20)\n", 1)
 """A server whose process has 500 MB and more."""
@@ -39,7 +25,6 @@ HUNGRY = SERVER.replace(b"import json\n", b"import json\n\nMEAL = b'x' * (500 <<
 def google(stage) -> Stage:
     """A project on the doubles that deploys to Google Cloud."""
     pytest.importorskip("pulumi_gcp", reason="pulumi-gcp, which the targets use, isn't installed")
-    stage.say(GOOGLE)
     return stage
 
 
@@ -57,23 +42,8 @@ def left(stage: Stage) -> list[str]:
     return [f"{item.short_type} {item.id}" for world in worlds for item in world.every() if not item.given]
 
 
-@pytest.mark.parametrize("name", PLAYS)
-def test_every_step_passes_and_no_request_is_lost(google, name):
-    sealed = small_release(releases(google))
-    cast = Cast.around(sealed, google.project.variants)
-    (played,) = play(google.project, ENVIRONMENT, cast, only=name).values()
-    assert {step.name: step.detail for step in played.steps if step.verdict == "failed"} == {}
-    skipped = {step.name for step in played.steps if step.verdict == "skipped"}
-    assert skipped == (set() if name == "engine" else {"canary"})
-    lost = {step.name: step.requests.why for step in played.steps if step.requests.lost}
-    assert lost == {} or name in CUT_OFF
-    assert all(step.requests.sent > 0 for step in played.steps[1:-1] if step.verdict == "passed")
-    assert left(google) == []
-    assert google.machines() == {}
-
-
 def test_a_process_that_needs_more_than_its_class_has_is_ended_and_the_old_version_serves_on(google):
-    google.say({"engine": {**GOOGLE["engine"], "instance_class": "F1"}})
+    google.say({"engine": {**DEPLOYMENTS["engine"], "instance_class": "F1"}})
     good = small_release(releases(google)).ref()
     url = google.deploy("engine", good).url
     files = {"run.sh": RUN, "server.py": HUNGRY, "Procfile": b"web: sh ./run.sh\n"}
@@ -112,10 +82,10 @@ def test_what_breaks_a_limit_is_refused_before_anything_is_created(google, files
 
 def test_one_release_goes_to_two_clouds_at_once_and_a_failing_one_stops_no_other(google):
     deployments = {
-        "beanstalk": {"target": "aws/elastic_beanstalk", **AWS},
-        "instance": {"target": "aws/ec2", **AWS},
-        "engine": GOOGLE["engine"],
-        "machine": GOOGLE["machine"],
+        "beanstalk": DEPLOYMENTS["beanstalk"],
+        "instance": DEPLOYMENTS["machine"],
+        "engine": DEPLOYMENTS["engine"],
+        "machine": DEPLOYMENTS["instance"],
     }
     google.say(deployments)
     ref = small_release(releases(google)).ref()
