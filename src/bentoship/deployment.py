@@ -166,6 +166,15 @@ class Configuration(Frozen):
 
 
 @dataclass(frozen=True)
+class Hooks:
+    """Commands of the project's own, for the shell, around an `up`."""
+
+    before_up: str | None = None
+    after_up: str | None = None
+    on_failure: str | None = None
+
+
+@dataclass(frozen=True)
 class Deployment:
     """One workload at one target in one environment: the unit with one URL and one Pulumi stack."""
 
@@ -180,6 +189,7 @@ class Deployment:
     """Whether `destroy` refuses to remove it."""
     ttl: float | None = None
     """Seconds after its last `up` from which on it has expired; None when it never does."""
+    hooks: Hooks = Hooks()
 
     @property
     def stack(self) -> str:
@@ -188,7 +198,7 @@ class Deployment:
 
     @property
     def configuration(self) -> Configuration:
-        """All that an environment's file says about it, but for what is about its end."""
+        """All that an environment's file says about it, but for what is about its end, and hooks."""
         return Configuration(
             target=self.target_name,
             fields=self.target.model_dump(mode="json"),  # as it comes back from the stack

@@ -13,14 +13,15 @@ import yaml
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from . import targets
-from .deployment import READY_TIMEOUT, Configuration, Deployment, Environment, Frozen, Scale, Target
+from .deployment import READY_TIMEOUT, Configuration, Deployment, Environment, Frozen, Hooks, Scale, Target
 from .durations import seconds
 from .errors import InvalidConfiguration, Problem
 from .project import Project
 
 ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9]*")
 DEPLOYMENT_NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]|[a-z]")
-COMMON = ("scale", "variables", "ready_timeout", "protect", "ttl")
+HOOKS = ("before_up", "after_up", "on_failure")
+COMMON = ("scale", "variables", "ready_timeout", "protect", "ttl", *HOOKS)
 """Keys that an environment says for all its deployments, and that a deployment may say for itself."""
 
 DURATION = r"^\d+[smhd]$"
@@ -57,6 +58,15 @@ class Shared(Frozen):
         default=None,
         pattern=DURATION,
         description="how long after its last `up` it is to stay: `destroy --expired` removes it then; 90m, 8h, 2d",
+    )
+    before_up: str | None = Field(
+        default=None, min_length=1, description="command of the shell before `up`; when it fails, nothing is touched"
+    )
+    after_up: str | None = Field(
+        default=None, min_length=1, description="command of the shell once the release is live; undoes nothing"
+    )
+    on_failure: str | None = Field(
+        default=None, min_length=1, description="command of the shell when a release did not go live"
     )
 
 
@@ -230,6 +240,7 @@ def _deployment(reader: _Reader, environment: str, name: str, raw: Any) -> Deplo
         shared.ready_timeout,
         shared.protect,
         seconds("ttl", shared.ttl) if shared.ttl else None,
+        Hooks(shared.before_up, shared.after_up, shared.on_failure),
     )
 
 
@@ -278,6 +289,7 @@ def _settings(reader: _Reader, deployment: Deployment) -> Iterable[Setting]:
     groups = (("", deployment.target.model_dump()), ("scale.", deployment.scale.model_dump()))
     common: dict[str, Any] = {f"variables.{key}": value for key, value in deployment.variables.items()}
     common |= {name: getattr(deployment, name) for name in ("ready_timeout", "protect", "ttl")}
+    common |= vars(deployment.hooks)
     flat: dict[str, Any] = {"target": deployment.target_name}
     flat |= {f"{prefix}{key}": value for prefix, values in groups for key, value in values.items()}
     for path, value in (flat | common).items():

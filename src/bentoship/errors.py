@@ -8,6 +8,7 @@
     │   ├── ExampleMismatch       the service does not give the answer that the user wrote down
     │   └── ReleaseTampered       the bytes of a release are not those that were sealed
     ├── GateFailed                a new release was not ready, or answered otherwise than its golden examples
+    ├── HookFailed                a command of the project's own, before or after an `up`, failed
     ├── HostError                 this machine could not run the release
     └── EngineError               Pulumi is missing or failed
         ├── EngineMissing         no Pulumi command line, and no way to get one
@@ -81,6 +82,10 @@ class ReleaseTampered(ReleaseError):
 
 class GateFailed(BentoshipError):
     """A new release was not ready in time, or answered otherwise than its golden examples."""
+
+
+class HookFailed(BentoshipError):
+    """A command of the project's own, before or after an `up`, failed."""
 
 
 class HostError(BentoshipError):

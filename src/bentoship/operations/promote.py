@@ -10,6 +10,7 @@ from ..deployment import Deployment, ReleaseRef
 from ..engine import install
 from ..errors import BentoshipError, InvalidConfiguration, Problem
 from ..project import Project
+from . import hooks
 from .attempt import Attempt, Deployed, Watch, deploy, new_entry
 from .stacks import Tell, alone, chosen, each, stack_of
 from .status import Known, asked, known
@@ -43,9 +44,13 @@ def promote(
 
     def act(deployment: Deployment) -> Deployed:
         stack = stack_of(project, environment, deployment, engine)
-        with alone(project, stack.name):
-            attempt = Attempt(project, stack, deployment, tell, lambda event: watch(deployment.name, event))
-            return deploy(attempt, found, entry)
+        attempt = Attempt(project, stack, deployment, tell, lambda event: watch(deployment.name, event))
+
+        def go_live() -> Deployed:
+            with alone(project, stack.name):
+                return deploy(attempt, found, entry)
+
+        return hooks.around(attempt, found, go_live)
 
     return each(deployments, act, tell)
 

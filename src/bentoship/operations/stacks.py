@@ -84,8 +84,14 @@ def each(
 
 def pause(seconds: float, where: str) -> None:
     """Do nothing for so long; UpdateInterrupted as soon as the command is interrupted."""
-    if _this_thread.stop.wait(seconds):
+    if stopping().wait(seconds):
         raise UpdateInterrupted(where, "was interrupted", "the same command carries on from here")
+
+
+def stopping() -> threading.Event:
+    """Set as soon as the command that this thread works for is interrupted."""
+    found: threading.Event = _this_thread.stop
+    return found
 
 
 def _heed(stop: threading.Event) -> None:

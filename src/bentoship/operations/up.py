@@ -10,6 +10,7 @@ from ..deployment import Canary, Deployment
 from ..engine import install
 from ..errors import BentoshipError
 from ..project import Project
+from . import hooks
 from .attempt import Attempt, Deployed, Watch, deploy, new_entry
 from .canary import try_out
 from .stacks import Tell, alone, chosen, each, stack_of
@@ -48,9 +49,13 @@ def up(
         stack = stack_of(project, environment, deployment, engine)
         attempt = Attempt(project, stack, deployment, tell, lambda event: watch(deployment.name, event))
         entry = new_entry(sealed.id, engine.version)
-        if canary:
-            return try_out(attempt, sealed.ref(), entry, canary)
-        with alone(project, stack.name):
-            return deploy(attempt, sealed.ref(), entry)
+
+        def go_live() -> Deployed:
+            if canary:
+                return try_out(attempt, sealed.ref(), entry, canary)
+            with alone(project, stack.name):
+                return deploy(attempt, sealed.ref(), entry)
+
+        return hooks.around(attempt, sealed.ref(), go_live)
 
     return Up(name, sealed, each(deployments, act, tell))
