@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from bentoship import gate
-from bentoship.deployment import Example
+from bentoship.deployment import Answered, Example
 from bentoship.errors import GateFailed, InvalidConfiguration
 from fake_project import unused_url
 from fake_service import FakeService, as_json
@@ -47,7 +47,9 @@ def test_a_process_that_has_ended_ends_the_wait():
 
 def test_examples_that_are_answered_as_recorded_are_counted():
     with FakeService(reply=lambda _path, _body: as_json(SALARY.answer)) as service:
-        assert gate.replay(service.url, [SALARY, SALARY]) == 2
+        assert [(each.path, each.met) for each in gate.replay(service.url, [SALARY, SALARY])] == [
+            ("/predict", True)
+        ] * 2
         assert service.asked == [("/predict", {"years": 2})] * 2
 
 
@@ -56,8 +58,12 @@ def test_every_wrong_answer_is_named_with_what_was_expected():
         return as_json({"salary": 99}) if body != {"years": 5} else as_json({"salary": 5})
 
     examples = [SALARY, Example(body={"years": 5}, answer={"salary": 5}), Example(path="/other", body={}, answer=1)]
+    told: list[str] = []
     with FakeService(reply=reply) as service, pytest.raises(GateFailed) as failure:
-        gate.replay(service.url, examples)
+        gate.replay(service.url, examples, told.append)
+    (sentence,) = told
+    heard = gate.heard(sentence, examples)
+    assert [(each.path, each.met) for each in heard] == [("/predict", False), ("/predict", True), ("/other", False)]
     first, second = failure.value.problems
     assert first.where == "golden example 1, POST /predict"
     assert first.fault == "salary: expected 52062.76112208, got 99, tolerance 1e-06"
@@ -112,7 +118,7 @@ def token(monkeypatch):
 
 def test_a_service_that_asks_for_a_token_gets_that_of_the_variable(token):
     with FakeService(reply=lambda _path, _body: as_json(SALARY.answer), token=token) as service:
-        assert gate.replay(service.url, [SALARY]) == 1
+        assert len(gate.replay(service.url, [SALARY])) == 1
 
 
 def test_without_the_token_it_is_told_once_what_to_set(monkeypatch):
@@ -189,7 +195,7 @@ def test_these_disagree_and_the_place_is_named(expected, got, where):
 def test_a_tolerance_of_an_example_is_its_own():
     loose = SALARY.model_copy(update={"tolerance": 0.01})
     with FakeService(reply=lambda _path, _body: as_json({"salary": 52500})) as service:
-        assert gate.replay(service.url, [loose]) == 1
+        assert len(gate.replay(service.url, [loose])) == 1
         with pytest.raises(GateFailed):
             gate.replay(service.url, [SALARY])
 
@@ -197,3 +203,11 @@ def test_a_tolerance_of_an_example_is_its_own():
 def test_no_tolerance_means_equal():
     assert gate.disagreement(0.1 + 0.2, 0.3, 0) is not None
     assert gate.disagreement(0.3, 0.3, 0) is None
+
+
+def test_how_examples_were_answered_is_read_from_the_sentence_that_tells_it():
+    answered = (Answered(path="/predict", met=True, seconds=0.0041), Answered(path="/other", met=False, seconds=12.5))
+    sentence = gate.told(answered)
+    assert sentence == "golden examples: 1 met in 0.0041 s, 2 not met in 12.5000 s"
+    assert gate.heard(sentence, [SALARY, Example(path="/other", body={})]) == answered
+    assert gate.heard("the slot staging gets release 1234", [SALARY]) is None

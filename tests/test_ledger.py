@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bentoship.deployment import Example, ReleaseRef
+from bentoship.deployment import Answered, Canary, Example, Gated, ReleaseRef
 from bentoship.errors import EngineError
-from bentoship.ledger import KEPT_ENTRIES, KEPT_RELEASES, Entry, Ledger
+from bentoship.ledger import KEPT_DETAILS, KEPT_ENTRIES, KEPT_RELEASES, Entry, Ledger, UnderWay
 
 
 def release(number: int) -> ReleaseRef:
@@ -118,3 +118,52 @@ def test_a_ledger_that_this_version_does_not_understand_is_never_overwritten(tex
     (problem,) = failure.value.problems
     assert "can't be read by this version" in problem.fault
     assert "later" in problem.remedy
+
+
+def gated(count: int) -> Gated:
+    """A gate in which so many golden examples were met."""
+    examples = count * (Answered(path="/predict", met=True, seconds=0.25),)
+    at = "2026-11-21T10:00:05+00:00"
+    return Gated(at=at, passed=True, ready_seconds=1.5, asked=count, met=count, examples=examples)
+
+
+def test_what_an_attempt_has_shown_stands_in_its_entry_and_is_read_again():
+    before = deployed(1).deploy(release(2), entry(2).model_copy(update={"seconds": {"build": 3.0}}))
+    after = before.measured(gated(2), {"live": 8.0})
+    newest, oldest = Ledger.read(after.write()).entries
+    assert newest.gate == gated(2)
+    assert newest.gate.seconds == {"ready": 1.5, "gate": 0.5}
+    assert newest.seconds == {"build": 3.0, "live": 8.0}
+    assert oldest == entry(1)
+    assert before.is_attempt_of(newest)
+    assert not before.is_attempt_of(oldest)
+
+
+def test_what_a_canary_has_shown_is_kept_until_it_is_over():
+    canary = UnderWay(release=release(2), canary=Canary(percent=10, seconds=60), entry=entry(2))
+    trying = deployed(1).try_out(canary).measured(gated(1), {"live": 8.0})
+    assert trying.entries == (entry(1),)
+    ended = trying.deploy(release(2), trying.canary.entry).measured(None, {"live": 2.0})
+    assert (ended.entries[0].gate, ended.entries[0].seconds) == (gated(1), {"live": 2.0})
+
+
+def test_older_entries_keep_the_numbers_of_their_gate_only():
+    ledger = Ledger()
+    for number in range(KEPT_DETAILS + 2):
+        ledger = ledger.deploy(release(number), entry(number)).measured(gated(2), {})
+    examples = [len(each.gate.examples) for each in ledger.entries]
+    assert examples == [2] * KEPT_DETAILS + [0] * 2
+    assert {(each.gate.asked, each.gate.met) for each in ledger.entries} == {(2, 2)}
+
+
+WRITTEN_BY_0_1 = """
+{"entries": [{"release": "%s", "at": "2026-11-21T10:01:00+00:00", "by": "anna@here", "source": "build",
+              "result": "live", "reason": "", "versions": {"bentoship": "0.1.0", "pulumi": "3.259.0"}}],
+ "releases": [], "canary": null}
+"""
+
+
+def test_an_entry_from_before_there_was_a_record_is_read_and_says_nothing_of_it():
+    (old,) = Ledger.read(WRITTEN_BY_0_1 % release(1).id).entries
+    assert (old.gate, old.seconds, old.commit, old.run) == (None, {}, "", "")
+    assert old.versions == {"bentoship": "0.1.0", "pulumi": "3.259.0"}

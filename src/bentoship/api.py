@@ -94,10 +94,10 @@ def status(environment: str, *, only: str | None = None, project: Path | None = 
 
 
 def history(
-    environment: str, *, only: str | None = None, project: Path | None = None
+    environment: str, release: str | None = None, *, only: str | None = None, project: Path | None = None
 ) -> Mapping[str, tuple[Entry, ...]]:
-    """Every attempt to deploy, by deployment, newest first."""
-    return _all_or_raise(_history(Project.find(project), environment, only=only))
+    """Every attempt to deploy, by deployment, newest first; or those of the release whose id begins with `release`."""
+    return _all_or_raise(_history(Project.find(project), environment, release, only=only))
 
 
 def traffic(environment: str, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Traffic]:

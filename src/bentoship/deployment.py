@@ -58,6 +58,36 @@ class Example(Frozen):
     )
 
 
+class Answered(Frozen):
+    """How a release answered one golden example in a gate."""
+
+    path: str
+    met: bool
+    """Whether the answer was the one that was sealed."""
+    seconds: float
+
+
+class Gated(Frozen):
+    """What a gate has seen of a release."""
+
+    at: str
+    """When it was asked, ISO 8601 in UTC: a release that is live already isn't gated again."""
+    passed: bool
+    ready_seconds: float | None = None
+    """How long it took until `/readyz` answered 200; None when that was not told."""
+    asked: int
+    met: int
+    """How many of the golden examples that were asked were answered as they were sealed."""
+    examples: tuple[Answered, ...] = ()
+    """Each of them, in the order of the release; older entries of a history keep the two numbers only."""
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """How long its two phases took: `ready` and `gate`."""
+        waited = {} if self.ready_seconds is None else {"ready": self.ready_seconds}
+        return {**waited, "gate": round(sum(each.seconds for each in self.examples), 3)}
+
+
 class ReleaseRef(Frozen):
     """A sealed release as a deployment knows it: everything but its bytes."""
 

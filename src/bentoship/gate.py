@@ -11,12 +11,12 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import httpx
 
-from .deployment import READY_TIMEOUT, Example
+from .deployment import READY_TIMEOUT, Answered, Example
 from .errors import GateFailed, InvalidConfiguration, Problem
 
 READY_PATH = "/readyz"
@@ -28,6 +28,8 @@ MOST_LEVELS = 100
 """How deep lists and mappings may be nested in a request or an answer, so that nothing here runs out of stack."""
 _TOO_DEEP = f"it is nested more than {MOST_LEVELS} levels deep"
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_TOLD = "golden examples: "
+_ONE_TOLD = re.compile(r"(\d+) (not met|met) in ([\d.]+) s")
 _POLL = 0.1
 _SENDABLE = re.compile(r"[!-~]+")
 _SPELLED = 300
@@ -132,25 +134,51 @@ def disagreement(expected: Any, got: Any, tolerance: float, path: str = "") -> s
     return f"{place}expected {_spell(expected)}, got {_spell(got)}, tolerance {tolerance:g}"
 
 
-def replay(url: str, examples: Iterable[Example]) -> int:
-    """Ask `url` every golden example; return how many there were.
+def replay(url: str, examples: Iterable[Example], tell: Callable[[str], None] = lambda _: None) -> tuple[Answered, ...]:
+    """Ask `url` every golden example; return how each was answered.
 
-    Raises GateFailed that names each example whose answer is not the recorded one.
+    Raises GateFailed that names each example whose answer is not the recorded one; before, `tell` is told how each
+    was answered, in a sentence that `heard` reads.
     """
     problems: list[Problem] = []
-    asked = 0
-    for example in examples:
-        asked += 1
-        try:
-            difference = disagreement(example.answer, answer(url, example), example.tolerance)
-        except GateFailed as error:
-            problems.extend(error.problems)
-            continue
-        if difference:
-            problems.append(Problem(f"golden example {asked}, POST {example.path}", difference))
+    answered: list[Answered] = []
+    for number, example in enumerate(examples, start=1):
+        begin = time.monotonic()
+        found = _problems(url, number, example)
+        problems.extend(found)
+        answered.append(Answered(path=example.path, met=not found, seconds=round(time.monotonic() - begin, 4)))
     if problems:
+        tell(told(answered))
         raise GateFailed.of(dict.fromkeys(problems))  # that a token is missing need not be said for each example
-    return asked
+    return tuple(answered)
+
+
+def told(answered: Sequence[Answered]) -> str:
+    """A sentence that says how the golden examples were answered; `heard` reads it."""
+    words = (
+        f"{number} {'met' if each.met else 'not met'} in {each.seconds:.4f} s"
+        for number, each in enumerate(answered, start=1)
+    )
+    return _TOLD + ", ".join(words)
+
+
+def heard(sentence: str, examples: Sequence[Example]) -> tuple[Answered, ...] | None:
+    """What a sentence of `told` about `examples` says; None when it is another sentence."""
+    if not sentence.startswith(_TOLD):
+        return None
+    return tuple(
+        Answered(path=example.path, met=met == "met", seconds=float(seconds))
+        for example, (_, met, seconds) in zip(examples, _ONE_TOLD.findall(sentence), strict=False)
+    )
+
+
+def _problems(url: str, number: int, example: Example) -> Sequence[Problem]:
+    """What is wrong with the answer to a golden example."""
+    try:
+        difference = disagreement(example.answer, answer(url, example), example.tolerance)
+    except GateFailed as error:
+        return error.problems
+    return [Problem(f"golden example {number}, POST {example.path}", difference)] if difference else []
 
 
 def _locked_out(url: str, *, is_known: bool) -> GateFailed:

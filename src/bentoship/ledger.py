@@ -6,17 +6,20 @@ computes the next one and hands it to the program as an intent. All of it is val
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from .deployment import Canary, Configuration, Frozen, ReleaseRef
+from .deployment import Canary, Configuration, Frozen, Gated, ReleaseRef
 from .errors import EngineError
 
 KEPT_RELEASES = 10
 """How many releases are kept for rollback."""
 KEPT_ENTRIES = 200
 """How many entries of the history are kept; a stack's state is read and written whole by every command."""
+KEPT_DETAILS = 20
+"""How many entries keep how each golden example was answered; the older ones keep how many were met."""
 KEPT_REASON = 1000
 """Letters of a failure's reason that are kept."""
 
@@ -39,7 +42,18 @@ class Entry(Frozen):
     reason: str = ""
     """Why it failed, if it did."""
     versions: dict[str, str] = Field(default_factory=dict)
-    """What took part: bentoship, pulumi, python."""
+    """What took part: bentoship, pulumi (the engine), pulumi-sdk, the package of the cloud, python; and in the release,
+    bentoml. Older entries have less."""
+    run: str = ""
+    """The page of the CI run that did it, if one did."""
+    commit: str = ""
+    """The git commit that the release was built from, as far as is known."""
+    dirty: bool = False
+    """Whether files of the project differed from that commit."""
+    gate: Gated | None = None
+    """What the gate saw; None where it was never reached, where there is none, or in an entry of an earlier version."""
+    seconds: dict[str, float] = Field(default_factory=dict)
+    """How long the phases took; docs/releases.md says what each of them is."""
 
 
 class UnderWay(Frozen):
@@ -105,6 +119,15 @@ class Ledger(Frozen):
         """The attempt that this ledger is of: the canary's, or else the newest."""
         return self.canary.entry if self.canary else self.entries[0]
 
+    def latest(self, release: str) -> Entry | None:
+        """The newest entry that says that the release with this id went live; None when there is none any more."""
+        return next((entry for entry in self.entries if entry.release == release and entry.result == "live"), None)
+
+    def is_attempt_of(self, entry: Entry) -> bool:
+        """Whether this ledger is of the attempt that `entry` is of, whatever has been measured meanwhile."""
+        mine = self.attempted
+        return (mine.release, mine.at, mine.source) == (entry.release, entry.at, entry.source)
+
     @property
     def previous(self) -> ReleaseRef | None:
         """The release to go back to: the one that was live before the live one, of those that are kept.
@@ -135,13 +158,28 @@ class Ledger(Frozen):
         """The ledger while a release is being tried beside the live one."""
         return self.model_copy(update={"canary": canary})
 
+    def measured(self, gate: Gated | None, seconds: Mapping[str, float]) -> Ledger:
+        """The ledger with what its attempt has shown by the time the traffic has moved."""
+        known = self.attempted
+        entry = known.model_copy(update={"gate": gate or known.gate, "seconds": {**known.seconds, **seconds}})
+        if self.canary:
+            return self.model_copy(update={"canary": self.canary.model_copy(update={"entry": entry})})
+        return self.model_copy(update={"entries": (entry, *self.entries[1:])})
+
     def fail(self, entry: Entry, reason: str) -> Ledger:
         """The ledger after an attempt that failed: what was live is live still."""
         failed = entry.model_copy(update={"result": "failed", "reason": reason[:KEPT_REASON]})
         return Ledger(entries=self._with(failed), releases=self.releases)
 
     def _with(self, entry: Entry) -> tuple[Entry, ...]:
-        return (entry, *self.entries)[:KEPT_ENTRIES]
+        details, older = self.entries[: KEPT_DETAILS - 1], self.entries[KEPT_DETAILS - 1 : KEPT_ENTRIES - 1]
+        return (entry, *details, *map(_without_details, older))
+
+
+def _without_details(entry: Entry) -> Entry:
+    if entry.gate is None:
+        return entry
+    return entry.model_copy(update={"gate": entry.gate.model_copy(update={"examples": ()})})
 
 
 class Intent(Frozen):
@@ -156,3 +194,6 @@ class Intent(Frozen):
     """None for what the environment's file says now; otherwise what it said when the live release went live."""
     configurations: dict[str, Configuration] = Field(default_factory=dict)
     """How the kept releases were configured when they were live last, by their ids."""
+    begun: float | None = None
+    """When the attempt began, in seconds of time.time(): the program writes down how long it took. None when what the
+    ledger says has been done before."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pulumi
@@ -9,10 +12,11 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from . import environments
-from .deployment import Configuration, Deployment, Workload, workload_name
+from .deployment import Configuration, Deployment, Gated, Workload, workload_name
 from .errors import BentoshipError
 from .ledger import Intent
 from .project import Project
+from .provider.resources import Gate
 from .targets.local import Local
 
 
@@ -58,13 +62,40 @@ def _provision(project: Project, deployment: Deployment, intent: Intent) -> None
         variables=deployment.variables,
         ready_timeout=deployment.ready_timeout,
     )
+    started, gates = time.time(), _gates_of(intent)
     url = target.provision(workload)
     pulumi.export("url", url)
     # Known only once the pointer has moved: an update that fails leaves the old values in the outputs.
     pulumi.export("release", url.apply(lambda _: live.id))
-    pulumi.export("ledger", url.apply(lambda _: ledger.write()))
+    known = pulumi.Output.all(url, *(gate.results for gate in gates))
+    pulumi.export("ledger", known.apply(lambda known: _ledger(intent, started, known[1:])))
     configurations = _configurations(intent, live.id, deployment.configuration)
     pulumi.export("configurations", pulumi.Output.secret(url.apply(lambda _: configurations)))
+
+
+def _gates_of(intent: Intent) -> Sequence[Gate]:
+    """The gates of the release that is being deployed: the list grows as the target declares them."""
+    gates: list[Gate] = []
+    attempted = intent.ledger.attempted.release
+
+    def collect(declared: pulumi.ResourceTransformationArgs) -> None:
+        if isinstance(declared.resource, Gate) and declared.props.get("release") == attempted:
+            gates.append(declared.resource)
+
+    pulumi.runtime.register_stack_transformation(collect)
+    return gates
+
+
+def _ledger(intent: Intent, started: float, results: Sequence[str | None]) -> str:
+    """The ledger with what has been seen and measured; as it is when what it says has been done before, or failed."""
+    if intent.begun is None or intent.ledger.attempted.result == "failed":
+        return intent.ledger.write()
+    passed = [Gated.model_validate_json(result) for result in results if result]
+    gate = passed[0] if passed else None
+    is_new = gate is not None and datetime.fromisoformat(gate.at).timestamp() >= int(intent.begun)
+    seconds = {"start": started - intent.begun, "live": time.time() - intent.begun}
+    rounded = {name: round(value, 3) for name, value in seconds.items()}
+    return intent.ledger.measured(gate, {**rounded, **(gate.seconds if gate and is_new else {})}).write()
 
 
 def _configurations(intent: Intent, live: str, configuration: Configuration) -> str:

@@ -8,8 +8,11 @@ import httpx
 import pytest
 from conftest_operations import live
 
+from bentoship.deployment import Gated
 from bentoship.host import ports
 from bentoship.host.control import Supervisor
+from bentoship.ledger import Entry
+from bentoship.operations import promote
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two_releases")]
 
@@ -46,7 +49,26 @@ def test_what_is_live_goes_elsewhere_unchanged_and_is_refused_with_every_reason_
         assert answer.json()["version"] == "two"
         (entry,) = shop.ask("history", "staging")["deployments"][0]["history"]
         assert (entry["release"], entry["source"]) == (second, "promotion from dev")
+        assert (entry["gate"]["passed"], entry["versions"]["bentoml"]) == (True, "1.4.39")
         assert live(shop) == second
     finally:
         (shop.root / "service.py").write_bytes(source)
         Supervisor(shop.root / ".bentoship" / "local" / "staging-local").shut_down()
+
+
+GATED = Gated(at="2026-11-21T10:00:00+00:00", passed=True, asked=1, met=1)
+
+
+@pytest.mark.parametrize(
+    ("gate", "seconds", "fault"),
+    [
+        (GATED, {"live": 3.0}, None),
+        (None, {}, None),  # an earlier version wrote no more than that it is live
+        (None, {"live": 3.0}, "without a gate"),
+        (GATED.model_copy(update={"passed": False, "met": 0}), {"live": 3.0}, "met 0 of 1 golden examples"),
+    ],
+)
+def test_what_the_record_says_of_the_gate_decides(gate, seconds, fault):
+    entry = Entry(release=64 * "0", at="2026-11-21T10:00:00+00:00", by="anna@here", gate=gate, seconds=seconds)
+    problems = promote._against_record("dev-local", entry, soak=0)
+    assert [fault in problem.fault for problem in problems] == ([True] if fault else [])

@@ -90,6 +90,14 @@ def test_a_release_that_answers_otherwise_here_fails_its_gate_and_the_old_one_se
     for word in ("expected 4", "got 6", "tolerance"):
         assert word in failed.stderr
     assert versions(shop, 3) == ["one"] * 3
+    recorded, before = shop.ask("history", "dev")["deployments"][0]["history"]
+    assert [(each["path"], each["met"]) for each in recorded["gate"]["examples"]] == [("/double", False)]
+    assert (recorded["gate"]["passed"], set(recorded["seconds"])) == (False, {"build", "gate", "engine"})
+    assert (before["gate"]["passed"], before["gate"]["met"], before["gate"]["asked"]) == (True, 1, 1)
+    assert set(before["seconds"]) == {"build", "start", "ready", "gate", "live"}
+    assert {"bentoship", "pulumi", "pulumi-sdk", "python", "bentoml"} == set(before["versions"])
+    assert "0 of 1 golden examples met" in shop.run("history", "dev", recorded["release"][:8]).stdout
+    assert "there are: " in shop.run("history", "dev", "000000", code=1).stderr
     shop.configure()
     shop.run("up", "dev")
     assert versions(shop, 3) == ["two"] * 3

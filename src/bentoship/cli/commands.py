@@ -227,24 +227,25 @@ def status(environment: str, only: str | None, as_json: bool) -> int:  # noqa: F
 
 @bentoship.command()
 @ENVIRONMENT
+@click.argument("release", required=False)
 @_only_option
 @_json_option
-def history(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT001
-    """Show every attempt to deploy, newest first."""
+def history(environment: str, release: str | None, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Show every attempt to deploy, newest first; or, of RELEASE (the first digits of its id), all that is known."""
     from ..operations import status as operation  # noqa: PLC0415
+    from . import record  # noqa: PLC0415
 
-    found = operation.history(_project(), environment, only=only)
+    found = operation.history(_project(), environment, release, only=only)
     entries = {name: value for name, value in found.items() if not isinstance(value, BentoshipError)}
     if as_json:
         rows = [{"name": name, "history": value} for name, value in entries.items()]
         printer.data({"environment": environment, "deployments": rows})
-        return _complain(found)
-    lines = [
-        (name, entry.at, printer.short(entry.release), entry.result, entry.by, entry.reason.partition("\n")[0])
-        for name, value in entries.items()
-        for entry in value
-    ]
-    printer.table(("deployment", "at", "release", "result", "by", "reason"), lines)
+    elif release is None:
+        printer.table(record.HEADINGS, record.rows(entries))
+    else:
+        for name, value in entries.items():
+            for entry in value:
+                click.echo("\n".join(record.details(name, entry)))
     return _complain(found)
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from .. import _version
-from ..deployment import Configuration, Deployment, Example, ReleaseRef
+from .. import _version, gate, release
+from ..deployment import Configuration, Deployment, Example, Gated, ReleaseRef
 from ..engine.events import Event, Step
 from ..engine.stack import Outcome, Stack
 from ..errors import BentoshipError, EngineError, StackLocked, UpdateFailed
 from ..ledger import Entry, Intent, Ledger
 from ..project import Project, write_private
+from . import provenance
 from .stacks import Tell, now, whoami, with_lock
 
 GATE = "bentoship:index:Gate"
@@ -66,6 +68,8 @@ class Attempt:
         except (UpdateFailed, StackLocked):
             offered.unlink(missing_ok=True)
             raise
+        done = intent.model_copy(update={"ledger": Ledger.read(outcome.outputs.get("ledger")), "begun": None})
+        write_private(offered, done.model_dump_json(), replace=True)
         offered.replace(final)
         self.stack.configure({"intent": str(final)})
         return outcome
@@ -145,15 +149,45 @@ def move(attempt: Attempt, before: Remembered, wanted: Intent) -> Deployed:
     removed, the failure is written into the history, and UpdateFailed is raised. Where nothing was live before, what
     has been made stays for the next attempt.
     """
+    is_new, begun, seen = wanted.ledger != before.ledger, time.time(), _GateWatch(attempt, wanted.ledger)
+    if is_new:
+        wanted = wanted.model_copy(update={"begun": begun})
     try:
-        outcome = attempt.run(wanted)
+        outcome = replace(attempt, watch=seen.watch).run(wanted)
     except UpdateFailed as failure:
-        if wanted.ledger != before.ledger and before.ledger.live is not None:
+        if is_new and before.ledger.live is not None:
             attempt.tell(f"{attempt.stack.name}: going back to release {before.ledger.live.short}")
-            failed = before.ledger.fail(wanted.ledger.attempted, str(failure))
+            entry = seen.entry({"engine": round(time.time() - begun, 3)})
+            failed = before.ledger.fail(entry, str(failure))
             _go_back(attempt, before.intent(failed, before.configuration))
         raise
     return _deployed(attempt.deployment, wanted.ledger, outcome)
+
+
+class _GateWatch:
+    """Hears from the engine how a gate that failed was answered; what it hears, it passes on."""
+
+    def __init__(self, attempt: Attempt, wanted: Ledger) -> None:
+        self._attempt, self._wanted = attempt, wanted
+        self._gate: Gated | None = None
+
+    def watch(self, event: Event) -> None:
+        """Take what the engine says."""
+        answered = gate.heard(event.note, self._examples) if event.note else None
+        if answered is not None:
+            met = sum(each.met for each in answered)
+            self._gate = Gated(at=now(), passed=False, asked=len(answered), met=met, examples=answered)
+        self._attempt.watch(event)
+
+    def entry(self, seconds: Mapping[str, float]) -> Entry:
+        """The entry of the attempt, with what the gate saw and how long all took."""
+        entry, gated = self._wanted.attempted, self._gate.seconds if self._gate else {}
+        return entry.model_copy(update={"gate": self._gate, "seconds": {**entry.seconds, **gated, **seconds}})
+
+    @property
+    def _examples(self) -> Sequence[Example]:
+        wanted = self._wanted.attempted.release
+        return next((each.examples for each in self._wanted.kept if each.id == wanted), ())
 
 
 def _go_back(attempt: Attempt, intent: Intent) -> None:
@@ -181,15 +215,27 @@ def _deployed(deployment: Deployment, ledger: Ledger, outcome: Outcome) -> Deplo
     )
 
 
-def new_entry(release_id: str, pulumi_version: str) -> Entry:
-    """The entry of the history that says: this release, now, by whoever runs us."""
-    return Entry(
-        release=release_id,
-        at=now(),
-        by=whoami(),
-        versions={
-            "bentoship": _version.__version__,
-            "pulumi": pulumi_version,
-            "python": platform.python_version(),
-        },
-    )
+def new_entry(release_id: str, pulumi_version: str, target: str = "local", like: Entry | None = None) -> Entry:
+    """The entry of the history that says: this release, now, by whoever runs us, at a target.
+
+    What was known of its build comes from `like`, the entry of a place that it comes from.
+    """
+    versions = {
+        "bentoship": _version.__version__,
+        "pulumi": pulumi_version,
+        **provenance.sdks(target),
+        "python": platform.python_version(),
+    }
+    if like and "bentoml" in like.versions:
+        versions["bentoml"] = like.versions["bentoml"]
+    entry = Entry(release=release_id, at=now(), by=whoami(), versions=versions, run=provenance.run_page())
+    return entry.model_copy(update={"commit": like.commit, "dirty": like.dirty}) if like else entry
+
+
+def built_entry(
+    sealed: release.Release, pulumi_version: str, target: str, commit: provenance.Commit, seconds: float | None
+) -> Entry:
+    """The entry that says: this release, which was built here from `commit` in so many `seconds`."""
+    entry = new_entry(sealed.id, pulumi_version, target)
+    known = {"commit": commit.id, "dirty": commit.dirty, "versions": {**entry.versions, "bentoml": sealed.bentoml}}
+    return entry.model_copy(update={**known, "seconds": {} if seconds is None else {"build": round(seconds, 3)}})

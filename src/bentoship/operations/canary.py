@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -72,9 +73,9 @@ def end(attempt: Attempt, release: ReleaseRef | None, verdict: str | None) -> De
         raise BentoshipError(attempt.stack.name, "no such canary is under way", "somebody has ended it meanwhile")
     if verdict is None:
         attempt.tell(f"{attempt.stack.name}: the canary {canary.release.short} goes on")
-        return move(
-            attempt, before, before.intent(before.ledger.deploy(canary.release, canary.entry), before.configuration)
-        )
+        tried = (datetime.now(UTC) - datetime.fromisoformat(canary.entry.at)).total_seconds()
+        entry = canary.entry.model_copy(update={"seconds": {**canary.entry.seconds, "canary": round(tried, 3)}})
+        return move(attempt, before, before.intent(before.ledger.deploy(canary.release, entry), before.configuration))
     attempt.tell(f"{attempt.stack.name}: the canary {canary.release.short} goes back: {verdict}")
     deployed = move(attempt, before, before.intent(before.ledger.fail(canary.entry, verdict), before.configuration))
     if release is None:

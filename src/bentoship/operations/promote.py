@@ -9,6 +9,7 @@ from .. import environments, release
 from ..deployment import Deployment, ReleaseRef
 from ..engine import install
 from ..errors import BentoshipError, InvalidConfiguration, Problem
+from ..ledger import Entry
 from ..project import Project
 from . import hooks
 from .attempt import Attempt, Deployed, Watch, deploy, new_entry
@@ -36,11 +37,10 @@ def promote(
     environment = environments.load(project, destination)
     deployments = chosen(environment, only)
     soak = 0.0 if project.rehearses else environment.soak  # a rehearsal has no days to wait
-    found = _live(project, source, soak, tell)
+    found, like = _live(project, source, soak, tell)
     sealed = release.verify(project.archive(found.id), found.id)
     _must_fit(sealed, deployments)
     engine = install.ensure(tell)
-    entry = new_entry(found.id, engine.version).model_copy(update={"source": f"promotion from {source}"})
 
     def act(deployment: Deployment) -> Deployed:
         stack = stack_of(project, environment, deployment, engine)
@@ -48,15 +48,16 @@ def promote(
 
         def go_live() -> Deployed:
             with alone(project, stack.name):
-                return deploy(attempt, found, entry)
+                entry = new_entry(found.id, engine.version, deployment.target_name, like)
+                return deploy(attempt, found, entry.model_copy(update={"source": f"promotion from {source}"}))
 
         return hooks.around(attempt, found, go_live)
 
     return each(deployments, act, tell)
 
 
-def _live(project: Project, source: str, soak: float, tell: Tell) -> ReleaseRef:
-    """The one release that is live in every deployment of `source`, and has been for `soak` seconds."""
+def _live(project: Project, source: str, soak: float, tell: Tell) -> tuple[ReleaseRef, Entry | None]:
+    """The one release that is live in every deployment of `source`, and has been for `soak` seconds; and its entry."""
     remembered = known(project, source, tell=tell)
     problems = [problem for value in remembered.values() for problem in _against(value, soak)]
     releases = {value.ledger.live.id: value.ledger.live for value in _up(remembered) if value.ledger.live}
@@ -65,7 +66,8 @@ def _live(project: Project, source: str, soak: float, tell: Tell) -> ReleaseRef:
         problems.append(Problem(source, f"has more than one release live: {named}", f"`bentoship up {source}`"))
     if problems:
         raise BentoshipError.of(problems)
-    return next(iter(releases.values()))
+    live = next(iter(releases.values()))
+    return live, next(value.ledger.latest(live.id) for value in _up(remembered))
 
 
 def _up(remembered: Mapping[str, Known | BentoshipError]) -> list[Known]:
@@ -87,12 +89,29 @@ def _against(found: Known | BentoshipError, soak: float) -> list[Problem]:
         answer = f"is answered by {answered_by or 'nobody'}"
         remedy = f"`bentoship drift {found.deployment.environment}` says what has changed"
         return [Problem(stack, f"{found.url} {answer}, and not by release {ledger.live.short}", remedy)]
-    since = next(entry.at for entry in ledger.entries if entry.release == ledger.live.id and entry.result == "live")
-    left = soak - (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()
+    latest = ledger.latest(ledger.live.id)
+    return _against_record(stack, latest, soak) if latest else []
+
+
+def _against_record(stack: str, entry: Entry, soak: float) -> list[Problem]:
+    """What the history says against it: no gate that it passed, or not long enough ago."""
+    if fault := _ungated(entry):
+        return [Problem(stack, f"release {entry.release[:12]} {fault}", "deploy it there through a gate first")]
+    left = soak - (datetime.now(UTC) - datetime.fromisoformat(entry.at)).total_seconds()
     if left > 0:
-        fault = f"release {ledger.live.short} is live since {since} only"
+        fault = f"release {entry.release[:12]} is live since {entry.at} only"
         return [Problem(stack, fault, f"`soak` asks for {soak:.0f} s: wait for {left:.0f} s more")]
     return []
+
+
+def _ungated(entry: Entry) -> str | None:
+    """A clause that says that the record of a live release shows no gate that it passed; None when it does.
+
+    An entry that nothing was measured for is of an earlier version, in which a release was live only after its gate.
+    """
+    if entry.gate is None:
+        return "went live there without a gate" if "live" in entry.seconds else None
+    return None if entry.gate.passed else f"met {entry.gate.met} of {entry.gate.asked} golden examples there"
 
 
 def _must_fit(sealed: release.Release, deployments: Sequence[Deployment]) -> None:

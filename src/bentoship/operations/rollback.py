@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from .. import environments
 from ..deployment import Configuration, Deployment, ReleaseRef
 from ..engine import install
-from ..errors import BentoshipError, InvalidConfiguration, ReleaseError
+from ..errors import BentoshipError, ReleaseError
 from ..ledger import Entry, Intent, Ledger
 from ..project import Project
 from .attempt import Attempt, Deployed, Remembered, Watch, move, new_entry
 from .stacks import Tell, alone, chosen, each, stack_of, whoami
-
-SHORTEST = 6
-"""Digits of an id that a release must at least be named with."""
+from .status import beginning_of_id
 
 
 def rollback(
@@ -34,9 +31,8 @@ def rollback(
     waits for the next `up`. While a canary is under way, going back without a `release` ends it.
     """
     environment = environments.load(project, name)
-    if release is not None and not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},64}}", release):
-        fault = f"{release!r} is not the beginning of a release's id"
-        raise InvalidConfiguration("the release", fault, f"give its first {SHORTEST} digits or more")
+    if release is not None:
+        beginning_of_id(release)
     engine = install.ensure(tell)
 
     def act(deployment: Deployment) -> Deployed:
@@ -64,15 +60,18 @@ def _back(attempt: Attempt, before: Remembered, release: str | None, pulumi_vers
         _must_be_here(attempt, wanted)
     if wanted == live:
         return before.intent(before.ledger, before.configuration)
-    entry: Entry = new_entry(wanted.id, pulumi_version).model_copy(update={"source": "rollback"})
+    like = before.ledger.latest(wanted.id)
+    entry: Entry = new_entry(wanted.id, pulumi_version, attempt.deployment.target_name, like)
+    entry = entry.model_copy(update={"source": "rollback"})
     return before.intent(before.ledger.deploy(wanted, entry), _configuration(attempt.deployment, before, wanted))
 
 
 def _half_way(attempt: Attempt, before: Remembered) -> Intent | None:
     """The rollback that was interrupted once its pointer had moved: what it left is finished, not gone back from."""
-    unfinished = attempt.unfinished
-    moved = unfinished is not None and unfinished.ledger == before.ledger
-    return unfinished if moved and before.ledger.entries[0].source == "rollback" else None
+    unfinished, newest = attempt.unfinished, before.ledger.entries[0]
+    if unfinished is None or newest.source != "rollback" or not unfinished.ledger.is_attempt_of(newest):
+        return None
+    return unfinished.model_copy(update={"ledger": before.ledger, "begun": None})
 
 
 def _previous(attempt: Attempt, ledger: Ledger) -> ReleaseRef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import httpx
 from .. import environments
 from ..deployment import Deployment
 from ..engine import install
-from ..errors import BentoshipError
+from ..errors import BentoshipError, InvalidConfiguration
 from ..gate import READY_PATH
 from ..ledger import Entry, Ledger
 from ..project import Project
@@ -18,6 +19,8 @@ from .attempt import Remembered
 from .stacks import Tell, chosen, each, stack_of
 
 RELEASE_HEADER = "x-bentoship-release"
+SHORTEST = 6
+"""Digits of an id that a release must at least be named with."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,34 @@ def status(
 
 
 def history(
-    project: Project, name: str, *, only: str | None = None, tell: Tell = lambda _: None
+    project: Project, name: str, release: str | None = None, *, only: str | None = None, tell: Tell = lambda _: None
 ) -> Mapping[str, tuple[Entry, ...] | BentoshipError]:
-    """Every attempt to deploy to an environment, newest first."""
+    """Every attempt to deploy to an environment, newest first; or those of the releases whose ids begin with `release`.
+
+    A deployment whose history has no such release is a BentoshipError that says which it has.
+    """
+    beginning = None if release is None else beginning_of_id(release)
     found = known(project, name, only=only, tell=tell)
-    return {key: value if isinstance(value, BentoshipError) else value.ledger.entries for key, value in found.items()}
+    return {key: value if isinstance(value, BentoshipError) else _of(value, beginning) for key, value in found.items()}
+
+
+def beginning_of_id(text: str) -> str:
+    """`text`, when it can be the beginning of a release's id; InvalidConfiguration when it can't."""
+    if re.fullmatch(rf"[0-9a-f]{{{SHORTEST},64}}", text):
+        return text
+    fault = f"{text!r} is not the beginning of a release's id"
+    raise InvalidConfiguration("the release", fault, f"give its first {SHORTEST} digits or more")
+
+
+def _of(found: Known, beginning: str | None) -> tuple[Entry, ...] | BentoshipError:
+    entries = found.ledger.entries
+    if beginning is None:
+        return entries
+    if asked := tuple(entry for entry in entries if entry.release.startswith(beginning)):
+        return asked
+    there = ", ".join(dict.fromkeys(entry.release[:12] for entry in entries))
+    fault = f"no release of its history begins with {beginning}"
+    return BentoshipError(found.deployment.stack, fault, f"there are: {there}" if there else "it was never up")
 
 
 def _status(found: Known) -> Status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,8 +11,8 @@ from ..deployment import Canary, Deployment
 from ..engine import install
 from ..errors import BentoshipError
 from ..project import Project
-from . import hooks
-from .attempt import Attempt, Deployed, Watch, deploy, new_entry
+from . import hooks, provenance
+from .attempt import Attempt, Deployed, Watch, built_entry, deploy
 from .canary import try_out
 from .stacks import Tell, alone, chosen, each, stack_of
 
@@ -42,13 +43,15 @@ def up(
     """
     environment = environments.load(project, name)
     deployments = chosen(environment, only)
+    begin = time.monotonic()
     sealed = release.build(project.root, relock=relock, tell=tell)
+    built_in, commit = time.monotonic() - begin, provenance.commit(project.root)
     engine = install.ensure(tell)
 
     def act(deployment: Deployment) -> Deployed:
         stack = stack_of(project, environment, deployment, engine)
         attempt = Attempt(project, stack, deployment, tell, lambda event: watch(deployment.name, event))
-        entry = new_entry(sealed.id, engine.version)
+        entry = built_entry(sealed, engine.version, deployment.target_name, commit, built_in)
 
         def go_live() -> Deployed:
             if canary:

@@ -30,7 +30,7 @@ def kinds(tell: Tell) -> dict[str, Kind[Any]]:
         "bentoship:gcp:AppEngineService": AppEngineService(),
         "bentoship:gcp:AppEngineVersion": AppEngineVersion(tell),
         "bentoship:gcp:GroupRollout": GroupRollout(tell),
-        "bentoship:index:Gate": Gate(),
+        "bentoship:index:Gate": Gate(tell),
         "bentoship:index:Pin": Pin(),
         "bentoship:local:Router": Router(),
         "bentoship:local:Service": Service(),

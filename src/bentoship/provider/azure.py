@@ -122,7 +122,8 @@ class SlotSwap(Kind[SlotSwapInputs]):
             self._tell(f"{patience.where}: the slot {inputs.slot} gets release {inputs.release[:12]}")
             site.configure_slot(inputs.settings)
         _wait_for_release(inputs, patience)
-        gate.replay(inputs.url, [Example.model_validate(item) for item in json.loads(inputs.examples)])
+        examples = [Example.model_validate(item) for item in json.loads(inputs.examples)]
+        gate.replay(inputs.url, examples, self._tell)
 
     def _swap(self, site: _Site, inputs: SlotSwapInputs, patience: Patience) -> None:
         while True:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from .. import gate
-from ..deployment import Example, Frozen
+from ..deployment import Example, Frozen, Gated
 from ..patience import patience
 from .kinds import Kind
+from .progress import Tell
 from .server import Properties
 
 
@@ -33,20 +35,24 @@ class Gate(Kind[GateInputs]):
     """
 
     inputs = GateInputs
-    outputs = ("passed", "asked", "ready_seconds")
+    outputs = ("passed", "asked", "ready_seconds", "results")
     replace_on: ClassVar[frozenset[str]] = frozenset({"revision"})
     # A serving process that was restarted may have another private address; it is still the release that passed.
     ignore: ClassVar[frozenset[str]] = frozenset({"url", "ready_timeout"})
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell = lambda _: None) -> None:
+        self._tell = tell
         self._cancelled = threading.Event()
 
     def create(self, inputs: GateInputs) -> tuple[str, Properties]:
-        """Raise GateFailed, or answer how many golden examples were asked and how long readiness took."""
+        """Raise GateFailed, or answer how long readiness took and how each golden example was answered."""
         waited = gate.wait_until_ready(inputs.url, patience(inputs.ready_timeout), stopped=self._why_stopped)
         examples = [Example.model_validate(item) for item in json.loads(inputs.examples)]
-        asked = gate.replay(inputs.url, examples)
-        return f"gate-{inputs.revision}", {"passed": True, "asked": asked, "ready_seconds": round(waited, 3)}
+        answered = gate.replay(inputs.url, examples, self._tell)
+        asked, waited = len(answered), round(waited, 3)
+        results = Gated(at=_now(), passed=True, ready_seconds=waited, asked=asked, met=asked, examples=answered)
+        outputs = {"passed": True, "asked": asked, "ready_seconds": waited, "results": results.model_dump_json()}
+        return f"gate-{inputs.revision}", outputs
 
     def cancel(self) -> None:
         """Stop waiting for readiness."""
@@ -54,3 +60,7 @@ class Gate(Kind[GateInputs]):
 
     def _why_stopped(self) -> str | None:
         return "the gate was cancelled" if self._cancelled.is_set() else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -84,6 +84,8 @@ class Gate(_Ours):
 
     passed: pulumi.Output[bool]
     asked: pulumi.Output[int]
+    results: pulumi.Output[str | None]
+    """What it has seen: deployment.Gated as JSON; None from a gate that an earlier version has passed."""
 
     def __init__(
         self,
@@ -103,6 +105,7 @@ class Gate(_Ours):
             "passed": None,
             "asked": None,
             "ready_seconds": None,
+            "results": None,
         }
         super().__init__("index:Gate", name, inputs, opts)
 

@@ -71,6 +71,8 @@ class Release:
     """Python minor that it runs on, such as 3.12."""
     bento: str
     """Name of the Bento inside."""
+    bentoml: str
+    """Version of BentoML inside."""
     fits: Mapping[str, bool | str]
     """For every target: True, or a sentence that says why the release can't go there."""
     examples: tuple[Example, ...]
@@ -109,6 +111,7 @@ def release(path: Path, identity: str, manifest: Manifest, files: int) -> Releas
         files=files,
         python=manifest.python,
         bento=manifest.bento,
+        bentoml=manifest.bentoml,
         fits=MappingProxyType(dict(manifest.fits)),
         examples=manifest.examples,
     )
