@@ -16,7 +16,21 @@ from ._version import __version__
 from .errors import BentoshipError
 
 if TYPE_CHECKING:
-    from .api import build, destroy, drift, history, invoke, plan, promote, rollback, status, traffic, up, verify
+    from .api import (
+        build,
+        destroy,
+        drift,
+        history,
+        invoke,
+        parity,
+        plan,
+        promote,
+        rollback,
+        status,
+        traffic,
+        up,
+        verify,
+    )
     from .deployment import Canary, Deployment, Environment, Example, ReleaseRef, Scale, Target, Workload
 
 __all__ = [
@@ -35,6 +49,7 @@ __all__ = [
     "drift",
     "history",
     "invoke",
+    "parity",
     "plan",
     "promote",
     "rollback",
@@ -51,6 +66,7 @@ _VERBS = frozenset(
         "drift",
         "history",
         "invoke",
+        "parity",
         "plan",
         "promote",
         "rollback",

@@ -6,7 +6,7 @@ bentofile.yaml), says nothing, and raises BentoshipError when anything fails, wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,9 @@ from .operations.destroy import destroy as _destroy
 from .operations.drift import Drift
 from .operations.drift import drift as _drift
 from .operations.invoke import invoke as _invoke
+from .operations.parity import TIMES, Parity
+from .operations.parity import parity as _parity
+from .operations.parity import parity_of_releases as _parity_of_releases
 from .operations.plan import Plan
 from .operations.plan import plan as _plan
 from .operations.promote import promote as _promote
@@ -103,6 +106,24 @@ def history(
 def traffic(environment: str, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Traffic]:
     """How the traffic is divided, by deployment, and how each release answers."""
     return _all_or_raise(_traffic(Project.find(project), environment, only=only))
+
+
+def parity(
+    *environments: str,
+    releases: Sequence[str] = (),
+    only: str | None = None,
+    requests: Path | None = None,
+    times: int = TIMES,
+    project: Path | None = None,
+) -> Parity:
+    """How the deployments of environments answer the same requests; or `releases`, which run here meanwhile.
+
+    The requests are the golden examples, unless a file names others. What differs is no error: see `agree`.
+    """
+    found = Project.find(project)
+    if releases:
+        return _parity_of_releases(found, releases, requests=requests, times=times)
+    return _parity(found, environments, only=only, requests=requests, times=times)
 
 
 def invoke(

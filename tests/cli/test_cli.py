@@ -42,6 +42,7 @@ def test_help_names_every_verb_and_loads_none_of_the_heavy_libraries(tmp_path):
         "traffic",
         "status",
         "history",
+        "parity",
         "open",
         "logs",
         "invoke",
@@ -93,6 +94,7 @@ def test_wrong_usage_is_2_and_says_what_is_wrong(project, words):
         (("logs", "dve"), 1),
         (("invoke", "dve"), 1),
         (("history", "dve", "--json"), 1),
+        (("parity", "dve"), 1),
     ],
 )
 def test_an_unknown_environment_is_one_line_with_the_nearest_name(project, words, code):

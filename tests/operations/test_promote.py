@@ -51,6 +51,13 @@ def test_what_is_live_goes_elsewhere_unchanged_and_is_refused_with_every_reason_
         assert (entry["release"], entry["source"]) == (second, "promotion from dev")
         assert (entry["gate"]["passed"], entry["versions"]["bentoml"]) == (True, "1.4.39")
         assert live(shop) == second
+        told = shop.ask("parity", "dev", "staging", "--times", "3")
+        assert (told["agree"], told["requests"]) == (True, 1)
+        assert [(each["name"], each["releases"]) for each in told["places"]] == [
+            ("dev-local", [second[:12]]),
+            ("staging-local", [second[:12]]),
+        ]
+        assert [each["statuses"] for each in told["places"]] == [{"200": 3}] * 2
     finally:
         (shop.root / "service.py").write_bytes(source)
         Supervisor(shop.root / ".bentoship" / "local" / "staging-local").shut_down()

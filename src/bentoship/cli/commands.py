@@ -249,6 +249,50 @@ def history(environment: str, release: str | None, only: str | None, as_json: bo
     return _complain(found)
 
 
+@bentoship.command()
+@click.argument("environments", nargs=-1, metavar="[ENVIRONMENT]...")
+@_only_option
+@click.option("--release", "releases", metavar="RELEASE", multiple=True, help="Two of them, run here and compared.")
+@click.option(
+    "--requests", type=click.Path(path_type=Path), metavar="FILE", help="What is sent, in the form of examples.jsonl."
+)
+@click.option("--times", type=click.IntRange(1, 100_000), default=5, show_default=True, help="How often each is sent.")
+@_json_option
+def parity(
+    environments: tuple[str, ...],
+    only: str | None,
+    releases: tuple[str, ...],
+    requests: Path | None,
+    times: int,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Send the same requests everywhere; exits 1 when one doesn't answer, or answers differ beyond the tolerance.
+
+    To every deployment of the environments; or, with --release twice, to two sealed releases that run here meanwhile.
+    The golden examples are sent unless --requests names others.
+    """
+    from ..operations import parity as operation  # noqa: PLC0415
+    from . import comparison  # noqa: PLC0415
+
+    if bool(environments) == bool(releases) or len(releases) == 1:
+        raise click.UsageError("name one environment or more, or give --release twice")
+    project = _project()
+    with printer.Progress() as progress:
+        if releases:
+            found = operation.parity_of_releases(project, releases, requests=requests, times=times, tell=progress.tell)
+        else:
+            found = operation.parity(
+                project, environments, only=only, requests=requests, times=times, tell=progress.tell
+            )
+    if as_json:
+        places = _rows(found.places, vars)
+        printer.data({**vars(found), "agree": found.agree, "places": places})
+    else:
+        for line in comparison.lines(found):
+            click.echo(line)
+    return int(bool(_complain(found.places)) or not found.agree)
+
+
 @bentoship.command(name="open")
 @ENVIRONMENT
 @_only_option
@@ -660,7 +704,7 @@ def _take_rehearse() -> None:
     """Every verb about an environment can act on doubles of the clouds."""
     words = "Act on doubles of the clouds, on this machine."
     for command in bentoship.commands.values():
-        if any(parameter.name in ("environment", "destination") for parameter in command.params):
+        if any(parameter.name in ("environment", "environments", "destination") for parameter in command.params):
             option = click.Option(["--rehearse"], is_flag=True, expose_value=False, callback=_rehearse, help=words)
             command.params.append(option)
 

@@ -30,11 +30,14 @@ def data(value: Any) -> None:
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under headings on stdout, in columns as wide as they need to be."""
-    lines = [tuple(headings), *map(tuple, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
-    for number, line in enumerate(lines):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        click.echo(click.style(text, bold=True) if number == 0 else text)
+    for number, line in enumerate(columns([tuple(headings), *map(tuple, rows)])):
+        click.echo(click.style(line, bold=True) if number == 0 else line)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines, in columns as wide as they need to be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def complain(error: BentoshipError, name: str = "") -> None:

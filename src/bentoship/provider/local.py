@@ -8,7 +8,6 @@ Traffic   the pointer: the stable URL, and which revision answers there, in perc
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,8 +15,8 @@ from pydantic import Field
 
 from ..deployment import Frozen
 from ..host.control import Supervisor
+from ..release.running import of_this_machine
 from ..release.unpack import unpack
-from ..release.wheels import native_cache, native_site_packages, runs_here
 from .kinds import Kind
 from .server import Properties
 
@@ -87,7 +86,7 @@ class Service(Kind[ServiceInputs]):
         """Check the bytes, unpack them, start them, wait for `/readyz`; HostError with the last log lines."""
         directory = Path(inputs.directory)
         unpacked = unpack(Path(inputs.archive), directory / UNPACKED)
-        variables = {**_of_this_machine(unpacked), **inputs.variables, "BENTOSHIP_RELEASE": inputs.release}
+        variables = {**of_this_machine(unpacked), **inputs.variables, "BENTOSHIP_RELEASE": inputs.release}
         url = Supervisor(directory).start(inputs.revision, unpacked, variables, inputs.ready_timeout)
         return f"{inputs.router}/{inputs.revision}", {"url": url}
 
@@ -104,15 +103,6 @@ class Service(Kind[ServiceInputs]):
         status = supervisor.status()
         if not status or not any(release.id.startswith(inputs.release[:12]) for release in status.releases):
             shutil.rmtree(supervisor.directory / UNPACKED / inputs.release, ignore_errors=True)
-
-
-def _of_this_machine(unpacked: Path) -> dict[str, str]:
-    """What a release must be told here: our interpreter, and native wheels where its own can't run."""
-    variables = {"BENTOSHIP_PYTHON": sys.executable}
-    if not runs_here():
-        lock = unpacked / "bentofile.lock"
-        variables["BENTOSHIP_SITE_PACKAGES"] = str(native_site_packages(lock, native_cache(lock)))
-    return variables
 
 
 class TrafficInputs(Frozen):

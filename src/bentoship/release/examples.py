@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +12,9 @@ import psutil
 from pydantic import ValidationError
 
 from ..deployment import Example
-from ..errors import ExampleMismatch, GateFailed, Problem, ServiceBroken
-from ..gate import answer, disagreement, json_value, wait_until_ready
-from ..host import child, ports
-from ..host.launch import command, environment
+from ..errors import ExampleMismatch, GateFailed, InvalidConfiguration, Problem, ServiceBroken
+from ..gate import answer, disagreement, json_value
+from .running import running
 
 NAME = "models/examples.jsonl"
 MOST = 100
@@ -32,7 +26,6 @@ _DIGITS = 12
 """Significant digits of a recorded number. The digits after them differ between processors of different years."""
 _STEADY_TOLERANCE = 1e-9
 _MB = 1 << 20
-_STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,11 +34,12 @@ class Written:
 
     line: int
     example: Example
+    file: str = NAME
 
     @property
     def where(self) -> str:
         """The place that an error names."""
-        return f"{NAME}:{self.line}"
+        return f"{self.file}:{self.line}"
 
 
 def read(folder: Path, problems: list[Problem]) -> tuple[Written, ...]:
@@ -63,7 +57,27 @@ def read(folder: Path, problems: list[Problem]) -> tuple[Written, ...]:
     if not lines:
         problems.append(Problem(NAME, "is empty, and a release without a golden example can't be tested", remedy))
     problems.extend(_broken_limits(len(lines), len(text.encode())))
-    return tuple(_parsed(lines, problems))
+    return tuple(_parsed(NAME, lines, problems))
+
+
+def requests(path: Path) -> tuple[Example, ...]:
+    """The requests in a file like that of the examples, of any length; an answer in it says nothing.
+
+    Raises InvalidConfiguration that names every line that is wrong.
+    """
+    problems: list[Problem] = []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise InvalidConfiguration(str(path), f"can't be read: {reason}", "name a file of requests") from None
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    found = tuple(_parsed(str(path), lines, problems))
+    if not lines:
+        problems.append(Problem(str(path), "has no request", f"write one a line, such as {_ONE_LINE}"))
+    if problems:
+        raise InvalidConfiguration.of(problems)
+    return tuple(one.example for one in found)
 
 
 def record(
@@ -75,7 +89,7 @@ def record(
     Raises ServiceBroken when it doesn't start or answer, or gives two different answers to one request, and
     ExampleMismatch when it doesn't give the answers that the user wrote down.
     """  # noqa: D205 -- one sentence
-    with _running(directory, variables, work) as (url, process):
+    with running(directory, variables, work) as (url, process):
         first = [_ask(url, one) for one in written]
         second = [_ask(url, one) for one in written]
         memory = psutil.Process(process.pid).memory_info().rss / _MB
@@ -92,11 +106,11 @@ def _broken_limits(count: int, size: int) -> Iterator[Problem]:
         yield Problem(NAME, f"has {size:,} bytes, at most {MOST_BYTES:,}", reason)
 
 
-def _parsed(lines: Sequence[tuple[int, str]], problems: list[Problem]) -> Iterator[Written]:
+def _parsed(name: str, lines: Sequence[tuple[int, str]], problems: list[Problem]) -> Iterator[Written]:
     for number, line in lines:
-        where = f"{NAME}:{number}"
+        where = f"{name}:{number}"
         try:
-            yield Written(number, Example.model_validate(json_value(line)))
+            yield Written(number, Example.model_validate(json_value(line)), name)
         except json.JSONDecodeError as error:
             problems.append(Problem(where, f"is not JSON: {error.msg} at character {error.colno}"))
         except ValidationError as error:
@@ -111,53 +125,6 @@ def _faults(where: str, error: ValidationError) -> Iterator[Problem]:
         known = ", ".join(Example.model_fields)
         remedy = f"the keys are {known}" if fault["type"] == "extra_forbidden" else f"such as {_ONE_LINE}"
         yield Problem(f"{where}: {key}" if key else where, fault["msg"], remedy)
-
-
-@contextmanager
-def _running(directory: Path, variables: dict[str, str], work: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run the release as every host does, on a free port of this machine; always stopped at the end."""
-    port, log = ports.free_port(), work / "serving.log"
-    around = environment(port, work / "state", {"BENTOSHIP_PYTHON": sys.executable, **variables})
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command(directory),
-            env=around,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=child.end_with_parent,  # noqa: PLW1509 -- nothing else ends it when we are killed
-        )
-    url = ports.url(ports.LOCALHOST, port)
-    try:
-        wait_until_ready(url, stopped=lambda: _ended(process, log))
-        yield url, process
-    except GateFailed as error:
-        raise ServiceBroken("service", error.problems[0].fault, "correct it; `bentoml serve` shows more") from None
-    finally:
-        _stop(process)
-
-
-def _ended(process: subprocess.Popen[bytes], log: Path) -> str | None:
-    if process.poll() is None:
-        return None
-    return f"does not start: {_reason(log) or f'exit code {process.returncode}'}"
-
-
-def _reason(log: Path) -> str:
-    """The launcher's own line about what went wrong, or else the last line of the log."""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    ours = [line.removeprefix("bentoship: ") for line in lines if line.startswith("bentoship: ")]
-    return (ours or lines or [""])[-1]
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_STOP_SECONDS)
-    # What the service itself has started is in the same group, and must not outlive it.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _ask(url: str, one: Written) -> Any:
