@@ -18,7 +18,28 @@ pytestmark = pytest.mark.slow
 
 
 def test_first_up_says_what_it_did_and_the_url_answers(shop):
-    told = shop.ask("up", "dev")
+    told = shop.ask("up", "dev", "--events", "events.jsonl")
+    events = [json.loads(line) for line in (shop.root / "events.jsonl").read_text().splitlines()]
+    said = [line for line in events if line["kind"] != "message"]
+    router, service, gate = ("bentoship:local:Router", "bentoship:local:Service", "bentoship:index:Gate")
+    assert [(line["kind"], line.get("resource", {}).get("type")) for line in said] == [
+        ("begin", None),
+        ("attempt", None),
+        ("step_begin", router),
+        ("step_end", router),
+        ("step_begin", service),
+        ("step_end", service),
+        ("step_begin", gate),
+        ("step_end", gate),
+        ("gate", None),
+        ("step_begin", "bentoship:local:Traffic"),
+        ("step_end", "bentoship:local:Traffic"),
+        ("deployed", None),
+        ("end", None),
+    ]
+    assert {line["release"] for line in said[1:-1]} == {told["deployments"][0]["release"]}
+    assert {line["deployment"] for line in said[1:-1]} == {"local"}
+    assert (said[-2]["url"], said[-1]["code"]) == (shop.url, 0)
     (deployed,) = told["deployments"]
     assert told["environment"] == "dev"
     assert deployed == {
@@ -86,9 +107,14 @@ def test_a_release_that_answers_otherwise_here_fails_its_gate_and_the_old_one_se
     shop.run("up", "dev")
     shop.change("two")
     shop.configure(variables={"FACTOR": "3"})
-    failed = shop.run("up", "dev", code=1)
+    failed = shop.run("up", "dev", "--events", "-", code=1)
     for word in ("expected 4", "got 6", "tolerance"):
         assert word in failed.stderr
+    said = [json.loads(line) for line in failed.stdout.splitlines()]
+    (gate,) = [line["gate"] for line in said if line["kind"] == "gate"]
+    assert (gate["passed"], gate["asked"], gate["met"]) == (False, 1, 0)
+    assert [line["resource"]["type"] for line in said if line["kind"] == "step_failed"] == ["bentoship:index:Gate"]
+    assert [line["kind"] for line in said[-2:]] == ["failed", "end"]
     assert versions(shop, 3) == ["one"] * 3
     recorded, before = shop.ask("history", "dev")["deployments"][0]["history"]
     assert [(each["path"], each["met"]) for each in recorded["gate"]["examples"]] == [("/double", False)]

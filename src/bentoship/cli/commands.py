@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..deployment import Canary
     from ..engine.events import Step
     from ..project import Project
+    from .stream import Stream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 REHEARSES = "bentoship.rehearses"
@@ -39,6 +40,11 @@ def _only_option(command: Command) -> Command:
 
 def _yes_option(command: Command) -> Command:
     return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(command)
+
+
+def _events_option(command: Command) -> Command:
+    words = "Write there what happens as it happens, one JSON object a line; - is stdout."
+    return click.option("--events", type=click.File("w", encoding="utf-8"), metavar="FILE", help=words)(command)
 
 
 ENVIRONMENT = click.argument("environment", metavar="ENVIRONMENT")
@@ -103,12 +109,21 @@ def plan(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT
     "--canary", type=click.IntRange(1, 99), metavar="PERCENT", help="First try it with a share of the requests."
 )
 @click.option("--for", "duration", default="5m", show_default=True, help="How long a canary is tried: 90s, 5m, 2h.")
+@_events_option
 @_json_option
-def up(environment: str, only: str | None, relock: bool, canary: int | None, duration: str, as_json: bool) -> int:  # noqa: FBT001
+def up(
+    environment: str,
+    only: str | None,
+    relock: bool,  # noqa: FBT001
+    canary: int | None,
+    duration: str,
+    events: IO[str] | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
     """Seal the service and make it live: beside the old release, through the gate, then the pointer."""
     from ..operations import up as operation  # noqa: PLC0415
 
-    with printer.Progress() as progress:
+    with _stream(events, "up", environment, as_json=as_json) as stream, printer.Progress(stream) as progress:
         done = operation.up(
             _project(),
             environment,
@@ -118,47 +133,43 @@ def up(environment: str, only: str | None, relock: bool, canary: int | None, dur
             tell=progress.tell,
             watch=progress.watch,
         )
-    if as_json:
-        printer.data({"environment": environment, "deployments": _rows(done.deployments, _deployed)})
-    else:
-        _print_deployed(done.deployments, progress)
-    return _complain(done.deployments)
+        return _end_deployed(environment, done.deployments, stream, progress, as_json=as_json)
 
 
 @bentoship.command()
 @click.argument("source")
 @click.argument("destination")
 @_only_option
+@_events_option
 @_json_option
-def promote(source: str, destination: str, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+def promote(source: str, destination: str, only: str | None, events: IO[str] | None, as_json: bool) -> int:  # noqa: FBT001
     """Make the release that is live in SOURCE live in DESTINATION, unchanged; refused with every reason against it."""
     from ..operations import promote as operation  # noqa: PLC0415
 
-    with printer.Progress() as progress:
+    with _stream(events, "promote", destination, as_json=as_json) as stream, printer.Progress(stream) as progress:
         done = operation.promote(_project(), source, destination, only=only, tell=progress.tell, watch=progress.watch)
-    if as_json:
-        printer.data({"environment": destination, "deployments": _rows(done, _deployed)})
-    else:
-        _print_deployed(done, progress)
-    return _complain(done)
+        return _end_deployed(destination, done, stream, progress, as_json=as_json)
 
 
 @bentoship.command()
 @ENVIRONMENT
 @click.argument("release", required=False)
 @_only_option
+@_events_option
 @_json_option
-def rollback(environment: str, release: str | None, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+def rollback(
+    environment: str,
+    release: str | None,
+    only: str | None,
+    events: IO[str] | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
     """Make an earlier release live again: RELEASE (the first digits of its id), or the one before the live one."""
     from ..operations import rollback as operation  # noqa: PLC0415
 
-    with printer.Progress() as progress:
+    with _stream(events, "rollback", environment, as_json=as_json) as stream, printer.Progress(stream) as progress:
         done = operation.rollback(_project(), environment, release, only=only, tell=progress.tell, watch=progress.watch)
-    if as_json:
-        printer.data({"environment": environment, "deployments": _rows(done, _deployed)})
-    else:
-        _print_deployed(done, progress)
-    return _complain(done)
+        return _end_deployed(environment, done, stream, progress, as_json=as_json)
 
 
 @bentoship.command()
@@ -173,15 +184,11 @@ def traffic(environment: str, only: str | None, end: str | None, as_json: bool) 
 
     if end is None:
         return _show_traffic(environment, operation.traffic(_project(), environment, only=only), as_json=as_json)
-    with printer.Progress() as progress:
+    with _stream(None, "traffic", environment) as stream, printer.Progress() as progress:
         done = operation.end_canary(
             _project(), environment, go_on=end == "go on", only=only, tell=progress.tell, watch=progress.watch
         )
-    if as_json:
-        printer.data({"environment": environment, "deployments": _rows(done, _deployed)})
-    else:
-        _print_deployed(done, progress)
-    return _complain(done)
+        return _end_deployed(environment, done, stream, progress, as_json=as_json)
 
 
 @bentoship.command()
@@ -342,8 +349,16 @@ def invoke(environment: str, body: str | None, path: str | None, only: str | Non
 @_only_option
 @click.option("--expired", is_flag=True, help="Only what has outlived its ttl; without ENVIRONMENT, in all of them.")
 @_yes_option
+@_events_option
 @_json_option
-def destroy(environment: str | None, only: str | None, expired: bool, yes: bool, as_json: bool) -> int:  # noqa: FBT001
+def destroy(
+    environment: str | None,
+    only: str | None,
+    expired: bool,  # noqa: FBT001
+    yes: bool,  # noqa: FBT001
+    events: IO[str] | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
     """Show what goes and what stays, ask, remove the deployments of an environment, and list what is left."""
     from .. import environments  # noqa: PLC0415
     from ..operations import destroy as operation  # noqa: PLC0415
@@ -351,31 +366,43 @@ def destroy(environment: str | None, only: str | None, expired: bool, yes: bool,
     if environment is None and (only or not expired):
         raise click.UsageError("Missing argument 'ENVIRONMENT'.")
     project = _project()
-    if environment:
-        done = _destroy(project, environment, only, expired=expired, yes=yes)
+    with _stream(events, "destroy", environment or "", as_json=as_json) as stream:
+        if environment:
+            done = _destroy(project, environment, only, stream, expired=expired, yes=yes)
+            if as_json:
+                printer.data({"environment": environment, "deployments": _rows(done, _destroyed)})
+            proved = operation.proved(done)
+            return stream.end(_complain(proved), proved)
+        found = {name: _destroy_expired(project, name, stream, yes=yes) for name in environments.names(project)}
+        rows = _rows(found, lambda done: {"deployments": _rows(done, _destroyed)})
         if as_json:
-            printer.data({"environment": environment, "deployments": _rows(done, _destroyed)})
-        return _complain(operation.proved(done))
-    found = {name: _destroy_expired(project, name, yes=yes) for name in environments.names(project)}
-    rows = _rows(found, lambda done: {"deployments": _rows(done, _destroyed)})
-    if as_json:
-        printer.data({"environments": [{"name": name, **row} for name, row in zip(found, rows, strict=True)]})
-    codes = [
-        _complain({name: done} if isinstance(done, BentoshipError) else operation.proved(done))
-        for name, done in found.items()
-    ]
-    return max(codes, default=0)
+            printer.data({"environments": [{"name": name, **row} for name, row in zip(found, rows, strict=True)]})
+        codes = [
+            _complain({name: done} if isinstance(done, BentoshipError) else operation.proved(done))
+            for name, done in found.items()
+        ]
+        return stream.end(max(codes, default=0))
 
 
-def _destroy_expired(project: Project, environment: str, *, yes: bool) -> Mapping[str, Any] | BentoshipError:
+def _destroy_expired(
+    project: Project, environment: str, stream: Stream, *, yes: bool
+) -> Mapping[str, Any] | BentoshipError:
     """What became of each deployment; an environment that can't be read does not stop the others."""
+    from ..operations import destroy as operation  # noqa: PLC0415
+
+    stream.at(environment)
     try:
-        return _destroy(project, environment, None, expired=True, yes=yes)
+        done = _destroy(project, environment, None, stream, expired=True, yes=yes)
     except BentoshipError as error:
+        stream.failed(error)
         return error
+    stream.results(operation.proved(done))
+    return done
 
 
-def _destroy(project: Project, environment: str, only: str | None, *, expired: bool, yes: bool) -> Mapping[str, Any]:
+def _destroy(
+    project: Project, environment: str, only: str | None, stream: Stream, *, expired: bool, yes: bool
+) -> Mapping[str, Any]:
     """Show, ask, remove; what became of each deployment of one environment."""
     from .. import environments  # noqa: PLC0415
     from ..operations import destroy as operation  # noqa: PLC0415
@@ -384,7 +411,7 @@ def _destroy(project: Project, environment: str, only: str | None, *, expired: b
     stacks = [deployment.stack for deployment in chosen(environments.load(project, environment), only)]
     if not yes and not expired:
         _must_be_somebody(environment, stacks)
-    with printer.Progress() as progress:
+    with printer.Progress(stream) as progress:
         going = operation.survey(project, environment, only=only, expired=expired, tell=progress.tell)
     failed = [each for each in going.values() if isinstance(each, BentoshipError)]
     shown = [each for each in going.values() if not isinstance(each, BentoshipError)]
@@ -397,7 +424,7 @@ def _destroy(project: Project, environment: str, only: str | None, *, expired: b
     if not yes:
         _must_be_somebody(environment, stacks)
         _ask_for_the_name(environment)
-    with printer.Progress() as progress:
+    with printer.Progress(stream) as progress:
         done = operation.destroy(
             project, environment, only=only, expired=expired, tell=progress.tell, watch=progress.watch
         )
@@ -665,7 +692,27 @@ def _print_drift(found: Mapping[str, Any]) -> None:
             click.echo("  nothing has changed, and that release answers")
 
 
-def _print_deployed(found: Mapping[str, Any], progress: printer.Progress) -> None:
+def _stream(file: IO[str] | None, verb: str, environment: str, *, as_json: bool = False) -> Stream:
+    from .stream import Stream  # noqa: PLC0415
+
+    stream = Stream(file, verb, environment)
+    if as_json and stream.takes_stdout:
+        raise click.UsageError("--json and --events - both want stdout; name a file for the events")
+    return stream
+
+
+def _end_deployed(
+    environment: str, found: Mapping[str, Any], stream: Stream, progress: printer.Progress, *, as_json: bool
+) -> int:
+    """Tell what a command that moves the pointer came to, in every form that was asked for; its exit code."""
+    if as_json:
+        printer.data({"environment": environment, "deployments": _rows(found, _deployed)})
+    else:
+        _print_deployed(found, progress, url=not stream.takes_stdout)
+    return stream.end(_complain(found), found)
+
+
+def _print_deployed(found: Mapping[str, Any], progress: printer.Progress, *, url: bool) -> None:
     from ..operations.curl import curl_line  # noqa: PLC0415
 
     for deployed in found.values():
@@ -682,7 +729,8 @@ def _print_deployed(found: Mapping[str, Any], progress: printer.Progress) -> Non
         else:
             progress.tell("  not gated: this target declares no gate")
         progress.tell(f"  try it:  {curl_line(deployed.url, deployed.examples)}")
-        click.echo(deployed.url)
+        if url:
+            click.echo(deployed.url)
 
 
 def _must_be_somebody(environment: str, stacks: list[str]) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +16,7 @@ import click
 if TYPE_CHECKING:
     from ..engine.events import Event, Step
     from ..errors import BentoshipError
+    from .stream import Stream
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±", "create-replacement": "+", "delete-replaced": "-"}
 COLOURS = {"+": "green", "~": "yellow", "-": "red", "±": "yellow"}
@@ -57,7 +58,8 @@ def step_line(step: Step) -> str:
 class Progress:
     """Says on stderr what goes on, and from time to time what a long step is waiting for, and for how long."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: Stream | None = None) -> None:
+        self._stream = stream
         self._running: dict[tuple[str, str], tuple[str, float]] = {}
         self._lock, self._ended, self._last = threading.Lock(), threading.Event(), time.monotonic()
 
@@ -70,14 +72,26 @@ class Progress:
 
     def tell(self, sentence: str) -> None:
         """Say a sentence."""
-        with self._lock, suppress(BrokenPipeError):  # nobody reads along any more; the work goes on all the same
-            self._last = time.monotonic()
-            click.echo(sentence, err=True)
+        with self._lock:
+            self._say(sentence)
+            if self._stream:
+                self._stream.tell(sentence)
 
     def watch(self, name: str, event: Event) -> None:
         """Take what the engine of the deployment `name` says, and pass on what matters."""
+        with self._lock:
+            if self._stream:
+                self._stream.watch(name, event)
+            for sentence in self._sentences(name, event):
+                self._say(f"{name}: {sentence}")
+
+    def _sentences(self, name: str, event: Event) -> Iterator[str]:
         if event.note:
-            self.tell(f"{name}: {event.note}")
+            yield event.note
+        if event.gate and not event.gate.passed:
+            yield f"gate failed: {event.gate.met} of {event.gate.asked} golden examples met"
+        if event.failed:
+            self._running.pop((name, event.failed.urn), None)
         step = event.step
         if step is None or step.is_stack or step.operation in ("same", "refresh", "read"):
             return
@@ -85,7 +99,12 @@ class Progress:
             self._running[name, step.urn] = (step_line(step), time.monotonic())
             return
         _, begin = self._running.pop((name, step.urn), ("", time.monotonic()))
-        self.tell(f"{name}: {step_line(step)}  {time.monotonic() - begin:.1f} s")
+        yield f"{step_line(step)}  {time.monotonic() - begin:.1f} s"
+
+    def _say(self, sentence: str) -> None:
+        with suppress(BrokenPipeError):  # nobody reads along any more; the work goes on all the same
+            self._last = time.monotonic()
+            click.echo(sentence, err=True)
 
     def watch_notes(self, name: str, event: Event) -> None:
         """Take what the engine says, and pass on no more than what resources say of themselves."""

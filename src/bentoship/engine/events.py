@@ -6,9 +6,11 @@ The format is pulumi/pulumi sdk/go/common/apitype/events.go.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ..deployment import Gated
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -39,15 +41,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that the engine said; what it isn't about is None."""
+    """Something that the engine said, or that we say while it works; what it isn't about is None."""
 
     step: Step | None = None
+    failed: Step | None = None
+    """A step that could not be done."""
     changes: Mapping[str, int] | None = None
     error: str = ""
     note: str = ""
     """What a provider says while it waits for something."""
     urn: str = ""
     """Of the resource that an error is about, if it is about one."""
+    release: str = ""
+    """Id of the release that is being deployed from now on."""
+    gate: Gated | None = None
+    """What a gate has seen of it."""
 
 
 def read_event(line: str) -> Event | None:
@@ -58,15 +66,7 @@ def read_event(line: str) -> Event | None:
         raw = None
     if not isinstance(raw, dict):
         return None
-    if "resourcePreEvent" in raw:
-        return Event(step=_step(raw["resourcePreEvent"]["metadata"], done=False))
-    if "resOutputsEvent" in raw:
-        return Event(step=_step(raw["resOutputsEvent"]["metadata"], done=True))
-    if "summaryEvent" in raw:
-        return Event(changes=raw["summaryEvent"].get("resourceChanges") or {})
-    if "diagnosticEvent" in raw:
-        return _diagnostic(raw["diagnosticEvent"])
-    return None
+    return next((read(raw[kind]) for kind, read in _READERS.items() if kind in raw), None)
 
 
 def _step(metadata: Mapping[str, Any], *, done: bool) -> Step:
@@ -89,3 +89,13 @@ def _clean(message: str) -> str:
     for wrapping in ("rpc error: code = FailedPrecondition desc = ", "rpc error: code = Unknown desc = "):
         text = text.replace(wrapping, "")
     return text.removeprefix("error: ")
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], Event | None]] = {
+    "resourcePreEvent": lambda raw: Event(step=_step(raw["metadata"], done=False)),
+    "resOutputsEvent": lambda raw: Event(step=_step(raw["metadata"], done=True)),
+    "resOpFailedEvent": lambda raw: Event(failed=_step(raw["metadata"], done=False)),
+    "summaryEvent": lambda raw: Event(changes=raw.get("resourceChanges") or {}),
+    "diagnosticEvent": _diagnostic,
+}
+"""What makes an event of each kind of line."""

@@ -152,6 +152,7 @@ def move(attempt: Attempt, before: Remembered, wanted: Intent) -> Deployed:
     is_new, begun, seen = wanted.ledger != before.ledger, time.time(), _GateWatch(attempt, wanted.ledger)
     if is_new:
         wanted = wanted.model_copy(update={"begun": begun})
+    attempt.watch(Event(release=wanted.ledger.attempted.release))
     try:
         outcome = replace(attempt, watch=seen.watch).run(wanted)
     except UpdateFailed as failure:
@@ -165,29 +166,40 @@ def move(attempt: Attempt, before: Remembered, wanted: Intent) -> Deployed:
 
 
 class _GateWatch:
-    """Hears from the engine how a gate that failed was answered; what it hears, it passes on."""
+    """Hears from the engine what a gate has seen; passes on all that it hears."""
 
     def __init__(self, attempt: Attempt, wanted: Ledger) -> None:
         self._attempt, self._wanted = attempt, wanted
-        self._gate: Gated | None = None
+        self._failed: Gated | None = None
 
     def watch(self, event: Event) -> None:
         """Take what the engine says."""
         answered = gate.heard(event.note, self._examples) if event.note else None
         if answered is not None:
             met = sum(each.met for each in answered)
-            self._gate = Gated(at=now(), passed=False, asked=len(answered), met=met, examples=answered)
+            self._failed = Gated(at=now(), passed=False, asked=len(answered), met=met, examples=answered)
+            self._attempt.watch(Event(gate=self._failed))
+            return
         self._attempt.watch(event)
+        if event.step and (results := _results(event.step)):
+            self._attempt.watch(Event(gate=Gated.model_validate_json(results)))
 
     def entry(self, seconds: Mapping[str, float]) -> Entry:
         """The entry of the attempt, with what the gate saw and how long all took."""
-        entry, gated = self._wanted.attempted, self._gate.seconds if self._gate else {}
-        return entry.model_copy(update={"gate": self._gate, "seconds": {**entry.seconds, **gated, **seconds}})
+        entry, gated = self._wanted.attempted, self._failed.seconds if self._failed else {}
+        return entry.model_copy(update={"gate": self._failed, "seconds": {**entry.seconds, **gated, **seconds}})
 
     @property
     def _examples(self) -> Sequence[Example]:
         wanted = self._wanted.attempted.release
         return next((each.examples for each in self._wanted.kept if each.id == wanted), ())
+
+
+def _results(step: Step) -> str | None:
+    """What a gate that has just passed has seen; None of any other step."""
+    if step.type != GATE or not step.done or step.operation in ("same", "refresh", "read", "delete"):
+        return None
+    return step.outputs.get("results")
 
 
 def _go_back(attempt: Attempt, intent: Intent) -> None:
