@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 
 import httpx
 import psutil
 import pytest
-from hypothesis import HealthCheck, given, settings
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 from launched import PATIENCE, Served
 
 EXAMPLES = settings(
     max_examples=150, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
+EXAMPLES_OF_AN_ENDPOINT = settings(
+    EXAMPLES, max_examples=100 if os.environ.get("BENTOSHIP_MATRIX") == "whole" else 8, phases=[Phase.generate]
+)
 ENDPOINTS = (
     "/model", "/model_in_thread", "/keywords", "/nested", "/text", "/number", "/a/route/of/its/own", "/anything",
     "/shaped", "/columns", "/batch_of_two", "/file_size", "/file", "/stream", "/with_context", "/task", "/nowhere",
 )  # fmt: skip
+ENDLESS = {"/stream"}
+"""What answers for as long as it is asked to."""
 KEYS = some.sampled_from(["x", "y", "points", "value", "tags", "rows", "count", "label", "root", "args", "kwargs"])
 NUMBERS = some.one_of(some.integers(), some.floats(), some.sampled_from([10**400, -0.0, 1e308]))
 LEAVES = some.one_of(some.none(), some.booleans(), NUMBERS, some.text(max_size=20))
@@ -87,6 +94,27 @@ def test_bytes_of_any_media_type(kinds_served, tried, path, body, media_type) ->
     answer = posted(kinds_served, path, body, media_type)
     tried["bytes"] = tried.get("bytes", 0) + 1
     assert answer.status_code in FINE, answer.text
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("mode", schemathesis.GenerationMode, ids=lambda mode: mode.value)
+def test_what_schemathesis_makes_of_the_service_s_own_schema(kinds_served, tried, mode) -> None:
+    """Requests that OpenAPI allows (positive), and such that it doesn't (negative)."""
+    schema = schemathesis.openapi.from_url(f"{kinds_served.url}/docs.json")
+    operations = [result.ok() for result in schema.get_all_operations()]
+    asked = [operation for operation in operations if operation.path in set(ENDPOINTS) - ENDLESS]
+    assert len(asked) > 10
+    for operation in asked:
+        given(operation.as_strategy(generation_mode=mode))(EXAMPLES_OF_AN_ENDPOINT(is_fine(tried, mode.value)))()
+
+
+def is_fine(tried, mode):
+    def ask(case) -> None:
+        answer = case.call()
+        tried[f"schemathesis, {mode}"] = tried.get(f"schemathesis, {mode}", 0) + 1
+        assert answer.status_code in FINE, case.as_curl_command()
+
+    return ask
 
 
 @pytest.mark.parametrize(

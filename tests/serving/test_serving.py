@@ -38,6 +38,14 @@ def test_every_answer_names_the_release(served, tiny_release, path) -> None:
     assert answer.headers["x-bentoship-release"] == tiny_release.id[:12]
 
 
+def test_the_page_has_the_first_golden_example_that_was_sealed(served) -> None:
+    told = served.get("/", headers={"accept": "application/json"}).json()
+    assert [(each["path"], each.get("example")) for each in told["endpoints"]] == [
+        ("/double", {"number": 2}),
+        ("/wait", None),
+    ]
+
+
 def test_metrics_count_requests(served) -> None:
     served.post("/double", {"number": 1})
     assert 'endpoint="/double",http_response_code="200"' in served.get("/metrics").text

@@ -213,7 +213,7 @@ function blame(text) {
 
 // The beginning -------------------------------------------------------------------------------------------------------
 
-function open() {
+function introduce() {
   const { service, release, endpoints, others } = description;
   document.title = `Ask ${service}`;
   at("service").textContent = service;
@@ -238,7 +238,7 @@ async function describe() {
   description = await answer.json();
   const hadEntrance = !at("entrance").hidden;
   at("entrance").hidden = true;
-  open();
+  introduce();
   if (hadEntrance && form.fields.length) form.fields[0].input.focus();
 }
 

@@ -7,7 +7,7 @@
 #   BENTOSHIP_SITE_PACKAGES other wheels of the same packages, for machines that aren't Linux x86-64
 #   BENTOSHIP_RELEASE       id of this release, which its answers then carry
 #   BENTOSHIP_DRAIN_SECONDS how long requests may take to finish after SIGTERM, 30 unless said otherwise
-#   SERVING_*               processes, limits, metrics: launcher/bentoship/serving/settings.py has them all
+#   SERVING_*               processes, limits, access, metrics: launcher/bentoship/serving/settings.py has them all
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 IFS= read -r minor <"$here/PYTHON"
