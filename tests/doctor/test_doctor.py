@@ -227,6 +227,23 @@ def test_who_may_ask_in_a_cloud_is_told_and_no_failure(project):
     assert readable.message.startswith("tokens for staging-kept travel over plain HTTP")
 
 
+@pytest.mark.parametrize(
+    ("tokens", "is_told"),
+    [
+        ("a-token-0123456789", True),
+        (f"sha256:{64 * '0'},a-token-0123456789", True),
+        (f"sha256:{64 * '0'}, sha256:{64 * '1'}", False),
+        ("@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/t)", False),
+    ],
+)
+def test_a_token_that_stands_in_an_environment_is_a_warning(project, port, tokens, is_told):
+    text = f'deployments: {{local: {{target: local, port: {port}, variables: {{SERVING_TOKENS: "{tokens}"}}}}}}\n'
+    (project.environments / "dev.yaml").write_text(text)
+    found = [each for each in findings(project, "endpoints") if each.state == "warning"]
+    assert bool(found) is is_told
+    assert not any("a-token" in each.message for each in found)
+
+
 def test_a_provider_that_may_not_be_executed_says_how_to_allow_it(project):
     path = project.root / PLUGIN
     path.chmod(stat.S_IRUSR | stat.S_IWUSR)

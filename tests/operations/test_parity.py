@@ -86,6 +86,11 @@ def test_statuses_are_compared_and_what_an_error_says_is_not():
     assert (broken.agree, broken.places["s0"].unanswered) == (False, 4)
 
 
+def test_those_that_ask_for_another_token_do_not_agree():
+    locked, _ = compared(lambda *_: as_json({}, 401), lambda *_: as_json({}, 401))
+    assert (locked.agree, locked.places["s0"].unanswered) == (False, 4)
+
+
 def test_nobody_there_is_told_and_not_asked_for_ever():
     with FakeService(reply=salary(1)) as service:
         places = {"up": place("up", service.url), "gone": place("gone", unused_url())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
@@ -24,6 +25,9 @@ def check(project: Project | None) -> Iterator[Finding]:
         yield _reachable(deployment, target)
     if here and not public:
         yield Finding("endpoints", "ok", "the local deployments listen to this machine alone")
+    if spelled := [each.stack for each in local.everywhere(project) if _spells_token(each)]:
+        sentence = f"tokens of {', '.join(spelled)} can be read in the environment's file"
+        yield Finding("endpoints", "warning", sentence, "write their digests there (docs/serving.md, Access)")
     yield from _in_clouds([each for each in local.everywhere(project) if not isinstance(each.target, Local)])
 
 
@@ -51,6 +55,12 @@ def _in_clouds(deployments: Sequence[Deployment]) -> Iterator[Finding]:
 def _asks_for_token(deployment: Deployment) -> bool:
     secrets = deployment.target.model_dump().get("secrets") or {}
     return bool(_TOKENS & {*deployment.variables, *secrets})
+
+
+def _spells_token(deployment: Deployment) -> bool:
+    """Whether a variable has a token itself, and not its digest or the name of a secret in a Key Vault."""
+    words = re.split(r"[,\s]+", deployment.variables.get("SERVING_TOKENS", "").strip())
+    return not words[0].startswith("@") and any(word and not word.startswith("sha256:") for word in words)
 
 
 def _is_private(host: str) -> bool:

@@ -70,7 +70,7 @@ class Answers:
     """First twelve digits of those that answered, as they say themselves; of the one that should, if they don't."""
     sent: int
     unanswered: int
-    """Requests without an answer, or with a status of 500 or above."""
+    """Requests without an answer, with a status of 500 or above, or with 401: two locked doors don't agree."""
     statuses: Mapping[str, int]
     """How many answers had which status; the name of the error where there was no answer."""
     p50_milliseconds: float | None
@@ -222,7 +222,10 @@ class _Asker:
 
     def answers(self, differences: Sequence[Difference]) -> Answers:
         """How it answered."""
-        failed = sum(each.status >= httpx.codes.INTERNAL_SERVER_ERROR for each in self.got)
+        failed = sum(
+            each.status >= httpx.codes.INTERNAL_SERVER_ERROR or each.status == httpx.codes.UNAUTHORIZED
+            for each in self.got
+        )
         return Answers(
             self.place.name,
             self.place.target,
