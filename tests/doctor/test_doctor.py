@@ -102,7 +102,11 @@ def test_outside_of_a_project_the_machine_is_looked_at_all_the_same(tmp_path):
 
 
 def test_a_folder_inside_of_a_project_belongs_to_it(project):
-    assert doctor.run(project.environments) == doctor.run(project.root)
+    inside, outside = (
+        [each for each in doctor.run(folder) if each.check != "disk"]  # somebody else may be filling it
+        for folder in (project.environments, project.root)
+    )
+    assert inside == outside
 
 
 def test_a_check_that_breaks_is_a_finding():
