@@ -47,6 +47,7 @@ REAL = (
 
 
 LONG = (
+    "operations/test_batch.py::test_interrupted_it_is_carried_on_and_no_row_is_lost_or_answered_twice[2-130]",
     "operations/test_canary.py::test_a_canary_whose_command_was_killed_is_seen_carried_on_and_ended_by_others",
     "operations/test_rollback.py::test_interrupted_at_any_step_it_is_ended_by_the_same_command[pointed-9]",
     "provider/test_tagged.py::test_a_terminated_instance_is_none_that_is_left",

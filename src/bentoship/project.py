@@ -104,6 +104,11 @@ class Project:
         return made_up if self.rehearses and made_up.exists() else self._kept / "releases" / name
 
     @property
+    def batches(self) -> Path:
+        """Where releases are unpacked that answer a file of rows, each below its id."""
+        return self.home / "batches"
+
+    @property
     def variants(self) -> Path:
         """Where a rehearsal keeps the releases that it makes up."""
         return self.home / "releases"

@@ -50,6 +50,7 @@ def test_help_names_every_verb_and_loads_none_of_the_heavy_libraries(tmp_path):
         "doctor",
         "config",
         "onnx",
+        "batch",
     ):
         assert f"  {verb} " in done.stdout
 

@@ -528,6 +528,45 @@ def config(environment: str, as_json: bool) -> None:  # noqa: FBT001
 
 
 @bentoship.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--release", metavar="ID", help="First digits of its id; by default the project's own, sealed now.")
+@click.option("--route", metavar="ROUTE", help="Endpoint to ask; by default that of the first golden example.")
+@click.option(
+    "--output", metavar="FILE", type=click.Path(path_type=Path), help="By default FILE with the suffix .answers.jsonl."
+)
+@click.option("--workers", metavar="N", default="cores", show_default=True, help="Processes that answer.")
+@_json_option
+def batch(
+    file: Path,
+    release: str | None,
+    route: str | None,
+    output: Path | None,
+    workers: str,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Send the rows of FILE (.csv, .jsonl, .parquet) through a release, here. Exits 1 when a row is refused."""
+    from ..operations import batch as operation  # noqa: PLC0415
+
+    with printer.Progress() as progress, printer.rows(progress) as show:
+        done = operation.batch(
+            _project(),
+            file,
+            release=release,
+            route=route,
+            output=output,
+            workers=workers,
+            tell=progress.tell,
+            progress=show,
+        )
+    if as_json:
+        printer.data(vars(done))
+    else:
+        progress.tell(f"{done.rows:,} rows, {done.refused:,} refused, by release {printer.short(done.release)}")
+        click.echo(done.output)
+    return int(bool(done.refused))
+
+
+@bentoship.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--examples",

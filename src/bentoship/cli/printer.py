@@ -7,8 +7,8 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±", "create-replacement": "+", "delete-replaced": "-"}
 COLOURS = {"+": "green", "~": "yellow", "-": "red", "±": "yellow"}
+_BAR_STEPS = 500
 HEARTBEAT = 10.0
 """Seconds of silence after which a long step says that it still runs."""
 
@@ -118,6 +119,33 @@ class Progress:
             for (name, _), (line, begin) in list(self._running.items()):
                 self.tell(f"{name}: still at {line}  {time.monotonic() - begin:.0f} s")
             self._last = time.monotonic()
+
+
+@contextmanager
+def rows(progress: Progress) -> Iterator[Callable[[int, int], None]]:
+    """What shows how many rows of how many are done: a bar on a terminal, a line from time to time elsewhere."""
+    with ExitStack() as shown:
+        bars: list[Any] = []
+        last, shown_rows = 0.0, 0
+
+        def show(done: int, all_rows: int) -> None:
+            nonlocal last, shown_rows
+            if sys.stderr.isatty():
+                if not bars:
+                    steps = max(1, all_rows // _BAR_STEPS)  # to draw it costs more than a row does
+                    bar = click.progressbar(
+                        length=all_rows, label="rows", show_pos=True, file=sys.stderr, update_min_steps=steps
+                    )
+                    bars.append(shown.enter_context(bar))
+                bars[0].update(done - shown_rows)
+                shown_rows = done
+                return
+            last = last or time.monotonic()
+            if time.monotonic() - last > HEARTBEAT:
+                last = time.monotonic()
+                progress.tell(f"{done:,} of {all_rows:,} rows")
+
+        yield show
 
 
 def played_line(name: str, step: Any) -> str:

@@ -15,15 +15,16 @@ import httpx
 
 from .. import release
 from ..deployment import Example
-from ..errors import BentoshipError, InvalidConfiguration, ReleaseError
+from ..errors import BentoshipError, InvalidConfiguration
 from ..gate import ANSWER_TIMEOUT, READY_PATH, authorization, disagreement, json_value
 from ..project import Project
 from ..release.examples import requests as requests_in
 from ..release.running import of_this_machine, running
 from ..release.unpack import unpack
 from ..release.writing import scratch
+from .sealed import sealed_file
 from .stacks import Tell
-from .status import RELEASE_HEADER, Known, beginning_of_id, known
+from .status import RELEASE_HEADER, Known, known
 
 TIMES = 5
 """How often each request is sent to each place, unless told otherwise."""
@@ -137,7 +138,7 @@ def parity_of_releases(
     ReleaseTampered when its bytes are not those that were sealed, ServiceBroken when it doesn't start.
     """
     given = requests_in(requests) if requests else None
-    sealed = [release.verify(_archive(project, beginning)) for beginning in beginnings]
+    sealed = [release.verify(sealed_file(project, beginning)) for beginning in beginnings]
     asked = given or _different(example for each in sealed for example in each.examples)
     with ExitStack() as stack:
         places: dict[str, Place | BentoshipError] = {}
@@ -299,19 +300,6 @@ def _place(found: Known | BentoshipError) -> Place | BentoshipError:
     if live is None or found.url is None:
         return BentoshipError(deployment.stack, "is not up", f"`bentoship up {deployment.environment}`")
     return Place(deployment.stack, deployment.target_name, found.url, live.id)
-
-
-def _archive(project: Project, beginning: str) -> Path:
-    """The sealed file of the one release on this machine whose id begins so."""
-    wanted = beginning_of_id(beginning)
-    folders = (release.store(project.root), project.variants)
-    here = {path.stem: path for folder in folders for path in sorted(folder.glob("*.zip"))}
-    found = [path for identity, path in here.items() if identity.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    there = ", ".join(identity[:12] for identity in here) or "none; `bentoship build` makes one"
-    fault = f"{len(found)} releases on this machine begin so" if found else "no release on this machine begins so"
-    raise ReleaseError(f"release {wanted}", fault, f"there are: {there}")
 
 
 def _different(examples: Iterable[Example]) -> tuple[Example, ...]:

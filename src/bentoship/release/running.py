@@ -1,4 +1,4 @@
-"""A release that runs on this machine for a while: while it is sealed, or compared with another one."""
+"""A release that runs on this machine for a while: while it is sealed, compared, or asked row by row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from ..host import child, ports
 from ..host.launch import command, environment
 from .wheels import native_cache, native_site_packages, runs_here
 
+LOG = "serving.log"
 _STOP_SECONDS = 10.0
+_LAST_LINE_SECONDS = 1.0
 
 
 def of_this_machine(unpacked: Path) -> dict[str, str]:
@@ -29,25 +32,29 @@ def of_this_machine(unpacked: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(directory: Path, variables: dict[str, str], work: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def running(
+    directory: Path, variables: dict[str, str], work: Path, *, keep: Callable[[bytes], bool] = lambda _line: True
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run the release unpacked in `directory` as every host does, on a free port of this machine; its URL and process.
 
-    It keeps what it writes in `work`, and is always stopped at the end. Raises ServiceBroken when it doesn't get ready.
+    It writes into `work`, where those lines of its log are kept too that are worth to `keep`, and is always stopped at
+    the end. Raises ServiceBroken when it doesn't get ready.
     """
-    port, log = ports.free_port(), work / "serving.log"
+    port = ports.free_port()
     around = environment(port, work / "state", {"BENTOSHIP_PYTHON": sys.executable, **variables})
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command(directory),
-            env=around,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=child.end_with_parent,  # noqa: PLW1509 -- nothing else ends it when we are killed
-        )
+    process = subprocess.Popen(
+        command(directory),
+        env=around,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=child.end_with_parent,  # noqa: PLW1509 -- nothing else ends it when we are killed
+    )
+    reader = threading.Thread(target=_write_down, args=(process, work / LOG, keep), daemon=True)
+    reader.start()
     url = ports.url(ports.LOCALHOST, port)
     try:
-        wait_until_ready(url, stopped=lambda: _ended(process, log))
+        wait_until_ready(url, stopped=lambda: _ended(process, work, reader))
         yield url, process
     except GateFailed as error:
         raise ServiceBroken("service", error.problems[0].fault, "correct it; `bentoml serve` shows more") from None
@@ -55,17 +62,29 @@ def running(directory: Path, variables: dict[str, str], work: Path) -> Iterator[
         _stop(process)
 
 
-def _ended(process: subprocess.Popen[bytes], log: Path) -> str | None:
+def last_words(work: Path) -> str:
+    """The launcher's own line about what went wrong, or else the last line of the log; nothing when there is none."""
+    with suppress(FileNotFoundError):
+        text = (work / LOG).read_text(encoding="utf-8", errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        ours = [line.removeprefix("bentoship: ") for line in lines if line.startswith("bentoship: ")]
+        return (ours or lines or [""])[-1]
+    return ""
+
+
+def _ended(process: subprocess.Popen[bytes], work: Path, reader: threading.Thread) -> str | None:
     if process.poll() is None:
         return None
-    return f"does not start: {_reason(log) or f'exit code {process.returncode}'}"
+    reader.join(_LAST_LINE_SECONDS)
+    return f"does not start: {last_words(work) or f'exit code {process.returncode}'}"
 
 
-def _reason(log: Path) -> str:
-    """The launcher's own line about what went wrong, or else the last line of the log."""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    ours = [line.removeprefix("bentoship: ") for line in lines if line.startswith("bentoship: ")]
-    return (ours or lines or [""])[-1]
+def _write_down(process: subprocess.Popen[bytes], log: Path, keep: Callable[[bytes], bool]) -> None:
+    assert process.stdout  # noqa: S101 -- we asked for one
+    with process.stdout as printed, log.open("wb", buffering=0) as file:
+        for line in printed:
+            if keep(line):
+                file.write(line)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

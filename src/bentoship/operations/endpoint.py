@@ -1,0 +1,105 @@
+"""The endpoint of a release that rows are sent to, and how a row of a table becomes its request."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidConfiguration
+from ..gate import json_value
+from ..tables import Table
+
+SCHEMA = "app/apis/schema.json"
+"""Where BentoML writes what the endpoints of a service take and give."""
+_WORDS: Mapping[str, Any] = {"true": True, "false": False}
+_JSON_LINES = "write JSON lines instead (.jsonl), the body of one request a line"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One endpoint of a release."""
+
+    route: str
+    fields: Mapping[str, Any]
+    """JSON schema of each field of its request, by name; nothing when a request isn't an object."""
+    required: frozenset[str]
+
+
+def find(release: Path, wanted: str) -> Endpoint:
+    """The endpoint of the release unpacked in `release` whose route or name is `wanted`.
+
+    Raises InvalidConfiguration that lists the endpoints when there is none.
+    """
+    routes = json.loads((release / SCHEMA).read_text(encoding="utf-8"))["routes"]
+    found = next((route for route in routes if wanted in (route["route"], route["name"])), None)
+    if found is None:
+        there = ", ".join(route["route"] for route in routes)
+        raise InvalidConfiguration("--route", f"the release has no endpoint {wanted}", f"there are: {there}")
+    taken = found["input"]
+    return Endpoint(found["route"], taken.get("properties", {}), frozenset(taken.get("required", ())))
+
+
+def requests_of(table: Table, endpoint: Endpoint) -> Callable[[Any], bytes]:
+    """How a row of `table` is written as a request to `endpoint`, in JSON.
+
+    Columns become the fields of the same name, empty cells become null, text becomes what the field's schema asks for
+    where it can: what can't is sent as it is, for the service to refuse. Raises InvalidConfiguration, with every
+    missing column at once, for a table that can't be requests.
+    """
+    if table.columns is None:
+        return str.encode  # every line is a request already
+    if not endpoint.fields:
+        raise InvalidConfiguration(str(table.path), f"{endpoint.route} takes no object with fields", _JSON_LINES)
+    if missing := sorted(endpoint.required - set(table.columns)):
+        there = ", ".join(table.columns)
+        raise InvalidConfiguration(
+            str(table.path),
+            f"has no column {', '.join(missing)}, which {endpoint.route} requires",
+            f"it has {there}; rename its columns, or {_JSON_LINES}",
+        )
+    kinds = {name: _kinds(endpoint.fields[name]) for name in table.columns if name in endpoint.fields}
+    if not kinds:
+        raise InvalidConfiguration(str(table.path), f"has no column that is a field of {endpoint.route}", _JSON_LINES)
+
+    def request(row: Mapping[str, Any]) -> bytes:
+        return json.dumps({name: _value(row[name], kind) for name, kind in kinds.items()}, default=str).encode()
+
+    return request
+
+
+def left_out(table: Table, endpoint: Endpoint) -> Sequence[str]:
+    """The columns of `table` that are no field of `endpoint`, and aren't sent."""
+    return [name for name in table.columns or () if name not in endpoint.fields]
+
+
+def _kinds(schema: Mapping[str, Any]) -> frozenset[str]:
+    """The types that a JSON schema allows."""
+    kinds = schema.get("type", ())
+    found = {kinds} if isinstance(kinds, str) else set(kinds)
+    for one in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        found |= _kinds(one)
+    return frozenset(found)
+
+
+def _value(cell: Any, kinds: frozenset[str]) -> Any:
+    """What is sent for a cell: its text as one of the types, the first that it can be."""
+    if isinstance(cell, float) and math.isnan(cell):
+        return None
+    if not isinstance(cell, str):
+        return cell
+    if "boolean" in kinds and cell.lower() in _WORDS:
+        return _WORDS[cell.lower()]
+    for kind, read in (("integer", int), ("number", float)):
+        if kind in kinds:
+            with suppress(ValueError):
+                if math.isfinite(number := read(cell)):  # JSON has no other numbers
+                    return number
+    if "string" not in kinds:
+        with suppress(ValueError):
+            return json_value(cell)
+    return cell
