@@ -138,7 +138,11 @@ class Double:
         after = replace(before, properties=_changed(self._shape(token), rules, before.properties, new), finished=True)
         with self._breaking_off(_half(before, after)):
             self._take_time(token, "update")
-            more = self._cloud.behaviour(token).updated(self._world, before, after)
+            behaviour = self._cloud.behaviour(token)
+            if before.finished:
+                more = behaviour.updated(self._world, before, after)
+            else:  # its creation broke off half-way, and this is the rest of it
+                more = behaviour.created(self._world, after)
         changed = replace(after, properties={**after.properties, **more})
         self._world.put(changed)
         self._meet(token, "update", "after")

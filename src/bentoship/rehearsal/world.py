@@ -124,6 +124,10 @@ class World:
         wanted = (None, "", region)
         return [item for item in found if item and (region is None or item.region in wanted)]
 
+    def finished(self, token: str) -> list[Resource]:
+        """All of one type but those whose creation broke off half-way."""
+        return [item for item in self.every(token) if item.finished]
+
     def tagged(self, tags: Mapping[str, str]) -> list[Resource]:
         """What carries all of `tags`: what a stack has left, or still has."""
         return [item for item in self.every() if tags.items() <= item.tags.items()]

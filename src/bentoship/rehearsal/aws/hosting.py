@@ -61,7 +61,7 @@ class Hosting:
     async def restore(self) -> None:
         """Run again what is in the world; machines of groups and environments are started by those."""
         for kind in HOSTED:
-            for resource in self._world.every(kind):
+            for resource in self._world.finished(kind):
                 if resource.given or {GROUP_TAG, ENVIRONMENT_TAG} & resource.tags.keys():
                     continue
                 try:

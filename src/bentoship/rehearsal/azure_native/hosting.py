@@ -58,7 +58,7 @@ class Hosting:
     async def restore(self) -> None:
         """Run again what is in the world."""
         for kind in HOSTED:
-            for resource in self._world.every(kind):
+            for resource in self._world.finished(kind):
                 await self._created[kind](resource)
 
     async def created(self, resource: Resource) -> Properties:

@@ -61,7 +61,7 @@ class Hosting:
     async def restore(self) -> None:
         """Run again what is in the world."""
         for kind in HOSTED:
-            for resource in self._world.every(kind):
+            for resource in self._world.finished(kind):
                 await self._created[kind](resource)
 
     async def created(self, resource: Resource) -> Properties:
@@ -88,10 +88,10 @@ class Hosting:
                 await front.close()
             if resource.type == INSTANCE:
                 await self._machines.end(str(properties["name"]))
-        elif resource.type == GROUP:
-            await self._groups.pop(identity).end()
-        elif resource.type == BACKEND:
-            await self._balancers.pop(identity).close()
+        elif resource.type == GROUP and (group := self._groups.pop(identity, None)):
+            await group.end()
+        elif resource.type == BACKEND and (balancer := self._balancers.pop(identity, None)):
+            await balancer.close()
         elif resource.type in (STANDARD, FLEXIBLE):
             await self._serving.remove(str(properties["service"]), str(properties["versionId"]))
 

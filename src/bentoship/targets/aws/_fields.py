@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ...deployment import Scale, Target
+from .._domain import DomainName, PlainHttp, refuse_neither_or_both
 
 KeptDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -21,13 +22,8 @@ class AwsTarget(Target):
     forgets_within: ClassVar[float] = 600
 
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="region of AWS, such as `eu-central-1`")
-    domain: str | None = Field(
-        default=None,
-        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$",
-        description="name to serve HTTPS under, such as `salary.example.com`; its certificate, its DNS records and a "
-        "load balancer, which alone can use such a certificate, are made",
-    )
-    http: bool = Field(default=False, description="`true` asks for plain HTTP, which is what there is without `domain`")
+    domain: DomainName = None
+    http: PlainHttp = False
     hosted_zone: str | None = Field(
         default=None,
         pattern=r"^Z[A-Z0-9]+$",
@@ -63,8 +59,7 @@ class AwsTarget(Target):
 
     @model_validator(mode="after")
     def _either_tls_or_asked_for_http(self) -> Self:
-        if (self.domain is None) is not self.http:
-            raise ValueError("needs either `domain`, for HTTPS, or `http: true`, for plain HTTP, and not both")
+        refuse_neither_or_both(self.domain, self.http)
         if self.hosted_zone and not self.domain:
             raise ValueError("`hosted_zone` says nothing without `domain`")
         return self

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ...deployment import Scale, Splitting, Workload
 from ...errors import InvalidConfiguration
+from .._domain import DomainName, PlainHttp, refuse_neither_or_both
 from ._fields import GcpTarget
 
 if TYPE_CHECKING:
@@ -36,13 +37,8 @@ class ComputeEngine(GcpTarget):
     )
     stays: ClassVar[tuple[str, ...]] = ("the log, for 30 days",)
 
-    domain: str | None = Field(
-        default=None,
-        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$",
-        description="name to serve HTTPS under, such as `salary.example.com`; its certificate, its DNS records and a "
-        "load balancer, which alone can use such a certificate, are made",
-    )
-    http: bool = Field(default=False, description="`true` asks for plain HTTP, which is what there is without `domain`")
+    domain: DomainName = None
+    http: PlainHttp = False
     dns_zone: str | None = Field(
         default=None,
         pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$",
@@ -74,8 +70,7 @@ class ComputeEngine(GcpTarget):
 
     @model_validator(mode="after")
     def _either_tls_or_asked_for_http(self) -> Self:
-        if (self.domain is None) is not self.http:
-            raise ValueError("needs either `domain`, for HTTPS, or `http: true`, for plain HTTP, and not both")
+        refuse_neither_or_both(self.domain, self.http)
         if (self.domain is None) is not (self.dns_zone is None):
             raise ValueError("`domain` and `dns_zone` are given together, or neither")
         if (self.network is None) is not (self.subnetwork is None):
