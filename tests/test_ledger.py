@@ -167,3 +167,15 @@ def test_an_entry_from_before_there_was_a_record_is_read_and_says_nothing_of_it(
     (old,) = Ledger.read(WRITTEN_BY_0_1 % release(1).id).entries
     assert (old.gate, old.seconds, old.commit, old.run) == (None, {}, "", "")
     assert old.versions == {"bentoship": "0.1.0", "pulumi": "3.259.0"}
+
+
+def test_pruning_keeps_the_newest_and_always_the_live_one_and_the_one_to_go_back_to():
+    ledger = deployed(1, 2, 3, 4)
+    assert ledger.prune(3).releases == (release(4), release(3), release(2))
+    assert ledger.prune(1).releases == (release(4), release(3))
+    assert ledger.prune(9) == ledger
+    back = ledger.deploy(release(2), entry(2).model_copy(update={"source": "rollback"}))
+    assert back.previous == release(1)
+    assert back.prune(1).releases == (release(2), release(1))
+    assert back.prune(1).entries == back.entries
+    assert Ledger().prune(1) == Ledger()

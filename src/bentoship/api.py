@@ -25,6 +25,8 @@ from .operations.parity import parity_of_releases as _parity_of_releases
 from .operations.plan import Plan
 from .operations.plan import plan as _plan
 from .operations.promote import promote as _promote
+from .operations.prune import Pruned
+from .operations.prune import prune as _prune
 from .operations.rollback import rollback as _rollback
 from .operations.status import Status
 from .operations.status import history as _history
@@ -146,6 +148,11 @@ def destroy(
     Raises BentoshipError too when something is left that its place lists.
     """
     return _all_or_raise(proved(_destroy(Project.find(project), environment, only=only, expired=expired)))
+
+
+def prune(environment: str, keep: int, *, only: str | None = None, project: Path | None = None) -> Mapping[str, Pruned]:
+    """Keep the newest `keep` releases of each deployment, and remove the older ones where they are kept."""
+    return _all_or_raise(_prune(Project.find(project), environment, keep, only=only).deployments)
 
 
 def _all_or_raise(found: Mapping[str, Value | BentoshipError]) -> dict[str, Value]:

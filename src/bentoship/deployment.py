@@ -132,6 +132,8 @@ class Workload:
     scale: Scale = field(default_factory=Scale)
     variables: Mapping[str, str] = field(default_factory=dict)
     ready_timeout: float = READY_TIMEOUT
+    pruned: frozenset[str] = frozenset()
+    """Ids of kept releases that are about to go. What is stored of the others stays when their resources go."""
 
     @property
     def serving(self) -> tuple[ReleaseRef, ...]:

@@ -154,6 +154,12 @@ class Ledger(Frozen):
         others = tuple(kept for kept in self.releases if kept.id != release.id)
         return Ledger(entries=self._with(entry), releases=(release, *others)[:KEPT_RELEASES])
 
+    def prune(self, keep: int) -> Ledger:
+        """The ledger with the newest `keep` releases, and always the live one and the one that a rollback goes to."""
+        needed = (self.live, self.previous)
+        kept = [each for place, each in enumerate(self.releases) if place < keep or each in needed]
+        return self.model_copy(update={"releases": tuple(kept)})
+
     def try_out(self, canary: UnderWay) -> Ledger:
         """The ledger while a release is being tried beside the live one."""
         return self.model_copy(update={"canary": canary})
@@ -197,3 +203,5 @@ class Intent(Frozen):
     begun: float | None = None
     """When the attempt began, in seconds of time.time(): the program writes down how long it took. None when what the
     ledger says has been done before."""
+    pruned: tuple[str, ...] = ()
+    """Ids of kept releases that are about to go: what is stored of them is to go with them."""

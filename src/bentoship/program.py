@@ -61,6 +61,7 @@ def _provision(project: Project, deployment: Deployment, intent: Intent) -> None
         scale=deployment.scale,
         variables=deployment.variables,
         ready_timeout=deployment.ready_timeout,
+        pruned=frozenset(intent.pruned),
     )
     started, gates = time.time(), _gates_of(intent)
     url = target.provision(workload)

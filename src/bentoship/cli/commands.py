@@ -384,6 +384,29 @@ def destroy(
         return stream.end(max(codes, default=0))
 
 
+@bentoship.command()
+@ENVIRONMENT
+@click.option("--keep", type=click.IntRange(1), metavar="N", required=True, help="How many releases to keep.")
+@_only_option
+@_json_option
+def prune(environment: str, keep: int, only: str | None, as_json: bool) -> int:  # noqa: FBT001
+    """Keep the newest N releases, the live one and the one before it always; remove the older ones."""
+    from ..operations import prune as operation  # noqa: PLC0415
+
+    with printer.Progress() as progress:
+        done = operation.prune(_project(), environment, keep, only=only, tell=progress.tell, watch=progress.watch)
+    if as_json:
+        files = [str(path) for path in done.files]
+        printer.data({"environment": environment, "deployments": _rows(done.deployments, _pruned), "files": files})
+    for pruned in done.deployments.values():
+        if not isinstance(pruned, BentoshipError):
+            gone = ", ".join(map(printer.short, pruned.removed)) or "none"
+            progress.tell(f"{pruned.stack}: {len(pruned.kept)} releases kept, removed: {gone}")
+    for path in done.files:
+        progress.tell(f"removed {path}")
+    return _complain(done.deployments)
+
+
 def _destroy_expired(
     project: Project, environment: str, stream: Stream, *, yes: bool
 ) -> Mapping[str, Any] | BentoshipError:
@@ -689,6 +712,10 @@ def _deployed(deployed: Any) -> dict[str, Any]:
 
 def _played(played: Any) -> dict[str, Any]:
     return {**vars(played), "passed": played.passed}
+
+
+def _pruned(pruned: Any) -> dict[str, Any]:
+    return {name: getattr(pruned, name) for name in ("name", "target", "stack", "kept", "removed")}
 
 
 def _destroyed(destroyed: Any) -> dict[str, Any]:

@@ -71,6 +71,8 @@ def _half_way(attempt: Attempt, before: Remembered) -> Intent | None:
     unfinished, newest = attempt.unfinished, before.ledger.entries[0]
     if unfinished is None or newest.source != "rollback" or not unfinished.ledger.is_attempt_of(newest):
         return None
+    if unfinished.pruned:  # what was interrupted later is a prune, which only prune goes on with
+        return None
     return unfinished.model_copy(update={"ledger": before.ledger, "begun": None})
 
 

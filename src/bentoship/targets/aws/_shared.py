@@ -130,7 +130,9 @@ def _object(
         source=pulumi.FileAsset(str(archive)) if here else None,
         content_type="application/zip",
         # The key says what is in it. Once it is uploaded, a machine without the file must see no change.
-        opts=place.options(depends_on=list(guards), ignore_changes=["source"], retain_on_delete=True),
+        opts=place.options(
+            depends_on=list(guards), ignore_changes=["source"], retain_on_delete=release.id not in workload.pruned
+        ),
     )
 
 

@@ -165,5 +165,5 @@ def _blob(
         content_type="application/zip",
         source=pulumi.FileAsset(str(archive)) if here else None,
         # The name says what is in it. Once it is uploaded, a machine without the file must see no change.
-        opts=place.options(ignore_changes=["source"], retain_on_delete=True),
+        opts=place.options(ignore_changes=["source"], retain_on_delete=release.id not in workload.pruned),
     )

@@ -13,6 +13,9 @@ from ...deployment import ReleaseRef, Workload
 from ...provider.tags import LABEL
 from ._fields import GcpTarget
 
+NONCURRENT_DAYS = 7
+"""How long the bucket keeps what was deleted in it."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -78,6 +81,13 @@ def keep_releases(place: Place, workload: Workload) -> Releases:
         uniform_bucket_level_access=True,
         public_access_prevention="enforced",
         versioning=gcp.storage.BucketVersioningArgs(enabled=True),
+        # What was deleted, as `prune` does, is a version that is not current, and would be paid for ever.
+        lifecycle_rules=[
+            gcp.storage.BucketLifecycleRuleArgs(
+                action=gcp.storage.BucketLifecycleRuleActionArgs(type="Delete"),
+                condition=gcp.storage.BucketLifecycleRuleConditionArgs(days_since_noncurrent_time=NONCURRENT_DAYS),
+            )
+        ],
         # Releases that have left the ledger stay in it; they are removed with the bucket, and so is all that it keeps.
         force_destroy=True,
         opts=place.options(),
@@ -97,7 +107,9 @@ def _object(
         source=pulumi.FileAsset(str(archive)) if here else None,
         content_type="application/zip",
         # The name says what is in it. Once it is uploaded, a machine without the file must see no change.
-        opts=place.options(ignore_changes=["source", "detectMd5hash"], retain_on_delete=True),
+        opts=place.options(
+            ignore_changes=["source", "detectMd5hash"], retain_on_delete=release.id not in workload.pruned
+        ),
     )
 
 
