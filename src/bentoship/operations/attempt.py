@@ -68,7 +68,9 @@ class Attempt:
         except (UpdateFailed, StackLocked):
             offered.unlink(missing_ok=True)
             raise
-        done = intent.model_copy(update={"ledger": Ledger.read(outcome.outputs.get("ledger")), "begun": None})
+        exported = outcome.outputs.get("ledger")  # with what the program has measured
+        ledger = Ledger.read(exported) if exported else intent.ledger
+        done = intent.model_copy(update={"ledger": ledger, "begun": None})
         write_private(offered, done.model_dump_json(), replace=True)
         offered.replace(final)
         self.stack.configure({"intent": str(final)})

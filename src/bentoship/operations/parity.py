@@ -166,11 +166,13 @@ def compare(
             for number, request in enumerate(requests, start=1):
                 for asker in askers.values():
                     asker.ask(number, request)
-    differences = tuple(_differences(list(askers.values()), requests))
+    references = _references(askers.values())
+    differences = {name: tuple(_differences(asker, references, requests)) for name, asker in askers.items()}
     told = {
-        name: askers[name].answers(differences) if isinstance(place, Place) else place for name, place in places.items()
+        name: askers[name].answers(len(differences[name]), references) if isinstance(place, Place) else place
+        for name, place in places.items()
     }
-    return Parity(len(requests), times, told, differences)
+    return Parity(len(requests), times, told, tuple(each for found in differences.values() for each in found))
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,6 @@ class _Asker:
     statuses: Counter[str] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
     releases: dict[str, None] = field(default_factory=dict)
-    largest: float | None = None
     _unheard: int = 0
 
     def __post_init__(self) -> None:
@@ -221,8 +222,9 @@ class _Asker:
             self.releases[said] = None
         self.got.append(_Answer(number, response.status_code, _value(response)))
 
-    def answers(self, differences: Sequence[Difference]) -> Answers:
-        """How it answered."""
+    def answers(self, differing: int, references: Mapping[int, _Answer]) -> Answers:
+        """How it answered: so many requests otherwise than the references."""
+        distances = (largest_difference(references[each.request].value, each.value) for each in self.got)
         failed = sum(
             each.status >= httpx.codes.INTERNAL_SERVER_ERROR or each.status == httpx.codes.UNAUTHORIZED
             for each in self.got
@@ -238,8 +240,8 @@ class _Asker:
             percentile(self.milliseconds, 50),
             percentile(self.milliseconds, 95),
             percentile(self.milliseconds, 99),
-            sum(each.place == self.place.name for each in differences),
-            self.largest,
+            differing,
+            max((each for each in distances if each is not None), default=None),
         )
 
 
@@ -261,21 +263,26 @@ def largest_difference(one: Any, other: Any) -> float | None:
     return max((each for each in found if each is not None), default=None)
 
 
-def _differences(askers: Sequence[_Asker], requests: Sequence[Example]) -> Iterator[Difference]:
-    """The first answer of each place to each request that is not like the first answer of all to that request."""
-    first: dict[int, _Answer] = {}
+def _references(askers: Iterable[_Asker]) -> dict[int, _Answer]:
+    """What every answer to a request is compared with: the first one of the first place that answered it."""
+    found: dict[int, _Answer] = {}
     for asker in askers:
-        told: set[int] = set()
         for got in asker.got:
-            reference = first.setdefault(got.request, got)
-            request = requests[got.request - 1]
-            asker.largest = _larger(asker.largest, largest_difference(reference.value, got.value))
-            clause = _clause(reference, got, request.tolerance)
-            if clause and got.request not in told:
-                told.add(got.request)
-                yield Difference(
-                    asker.place.name, got.request, request.path, request.body, clause, reference.value, got.value
-                )
+            found.setdefault(got.request, got)
+    return found
+
+
+def _differences(asker: _Asker, references: Mapping[int, _Answer], requests: Sequence[Example]) -> Iterator[Difference]:
+    """The first answer to each request that is not like the reference's."""
+    told: set[int] = set()
+    for got in asker.got:
+        reference, request = references[got.request], requests[got.request - 1]
+        clause = _clause(reference, got, request.tolerance)
+        if clause and got.request not in told:
+            told.add(got.request)
+            yield Difference(
+                asker.place.name, got.request, request.path, request.body, clause, reference.value, got.value
+            )
 
 
 def _clause(reference: _Answer, got: _Answer, tolerance: float) -> str | None:
@@ -322,7 +329,3 @@ def _distance(one: float, other: float) -> float | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _larger(one: float | None, other: float | None) -> float | None:
-    return other if one is None else one if other is None else max(one, other)
