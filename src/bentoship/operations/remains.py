@@ -18,7 +18,7 @@ from ..deployment import Deployment, Frozen, Target, workload_name
 from ..engine.install import PYTHON
 from ..engine.stack import Stack
 from ..engine.state import State
-from ..errors import BentoshipError, HostError, Problem
+from ..errors import BentoshipError, Problem
 from ..host.child import OWNER
 from ..project import Project, write_private
 from .attempt import Remembered
@@ -94,9 +94,10 @@ def _here(folder: Path) -> Iterator[str]:
     """The folder of a deployment, and processes that belong to it."""
     if folder.exists():
         yield f"the folder {folder}"
+    names = {str(folder), str(folder.resolve())}
     for process in psutil.process_iter(["name", "cmdline", "environ"]):
         words, around = process.info["cmdline"] or (), process.info["environ"] or {}
-        if str(folder) in (*words, around.get(OWNER)):
+        if not names.isdisjoint((*words, around.get(OWNER))):
             yield f"process {process.pid} ({process.info['name']})"
 
 
@@ -110,7 +111,7 @@ def _there(project: Project, stack: Stack, removal: Removal, kind: type[Target])
     done = subprocess.run(command, input=json.dumps(asked), env=around, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise HostError(stack.name, f"what is left of it can't be listed: {last}", "the same command looks again")
+        raise BentoshipError(stack.name, f"what is left of it can't be listed: {last}", "the same command looks again")
     answer = json.loads(done.stdout)
     if problems := answer.get("problems"):
         raise BentoshipError.of(Problem(**problem) for problem in problems)
