@@ -40,6 +40,8 @@ def test_a_canary_that_is_as_good_as_the_stable_release_goes_live(second_live):
     assert len(customers.by("three")) > 10
     assert versions(shop, 3) == ["three"] * 3
     assert history(shop)[0] == (deployed["release"], "build", "live")
+    recorded = shop.ask("history", "dev")["deployments"][0]["history"][0]
+    assert (recorded["gate"]["passed"], recorded["seconds"]["canary"] >= 3) == (True, True)
     assert shares(shop) == {("stable", deployed["release"][:12]): 100}
     assert len(shop.supervisor.status().releases) == 1
     shop.run("rollback", "dev")
@@ -57,6 +59,8 @@ def test_a_canary_that_fails_more_often_goes_back_by_itself(second_live):
     assert 0 < len(customers.failures) < len(customers.by("two"))
     assert versions(shop, 5) == ["two"] * 5
     assert history(shop)[0][1:] == ("build", "failed")
+    recorded = shop.ask("history", "dev")["deployments"][0]["history"][0]
+    assert (recorded["gate"]["passed"], "requests failed" in recorded["reason"]) == (True, True)
     assert live(shop) == second
     assert len(shop.supervisor.status().releases) == 1
 
