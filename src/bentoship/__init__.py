@@ -17,11 +17,13 @@ from .errors import BentoshipError
 
 if TYPE_CHECKING:
     from .api import (
+        batch,
         build,
         destroy,
         drift,
         history,
         invoke,
+        onnx,
         parity,
         plan,
         promote,
@@ -45,11 +47,13 @@ __all__ = [
     "Target",
     "Workload",
     "__version__",
+    "batch",
     "build",
     "destroy",
     "drift",
     "history",
     "invoke",
+    "onnx",
     "parity",
     "plan",
     "promote",
@@ -63,11 +67,13 @@ __all__ = [
 
 _VERBS = frozenset(
     {
+        "batch",
         "build",
         "destroy",
         "drift",
         "history",
         "invoke",
+        "onnx",
         "parity",
         "plan",
         "promote",

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .deployment import Canary
+from .deployment import DEFAULT_TOLERANCE, Canary
 from .errors import BentoshipError, Problem
 from .ledger import Entry
 from .operations.attempt import Deployed
+from .operations.batch import Batch
+from .operations.batch import batch as _batch
 from .operations.destroy import Destroyed, proved
 from .operations.destroy import destroy as _destroy
 from .operations.drift import Drift
 from .operations.drift import drift as _drift
 from .operations.invoke import invoke as _invoke
+from .operations.onnx import convert as _convert
 from .operations.parity import TIMES, Parity
 from .operations.parity import parity as _parity
 from .operations.parity import parity_of_releases as _parity_of_releases
@@ -39,6 +42,9 @@ from .project import Project
 from .release import Release
 from .release import build as _build
 from .release import verify as _verify
+
+if TYPE_CHECKING:
+    from .models import Conversion
 
 Value = TypeVar("Value")
 
@@ -138,6 +144,33 @@ def invoke(
 ) -> Any:
     """The JSON answer of a deployment to `body` (JSON text) at `path`; by default to its first golden example."""
     return _invoke(Project.find(project), environment, body=body, path=path, only=only)
+
+
+def batch(
+    file: Path,
+    *,
+    release: str | None = None,
+    route: str | None = None,
+    output: Path | None = None,
+    project: Path | None = None,
+) -> Batch:
+    """The rows of `file` (CSV, JSON lines, Parquet) through a release on this machine; carries on what was interrupted.
+
+    Rows that the service refuses raise nothing: they are counted, and stand in the output with their error.
+    """
+    return _batch(Project.find(project), file, release=release, route=route, output=output)
+
+
+def onnx(
+    model: Path,
+    examples: Path,
+    *,
+    columns: Sequence[str] = (),
+    output: Path | None = None,
+    tolerance: float = DEFAULT_TOLERANCE,
+) -> Conversion:
+    """Convert the scikit-learn model in `model` to ONNX, if it answers the rows of `examples` alike; see `agrees`."""
+    return _convert(model, examples, output=output, columns=columns, tolerance=tolerance)
 
 
 def destroy(

@@ -157,11 +157,10 @@ async def _ask_all(
 ) -> None:
     """Ask for every row that has no answer yet, many at a time; write their answers down in the order of the rows."""
     waiting: deque[asyncio.Task[dict[str, Any]]] = deque()
-    patience, headers = (
-        aiohttp.ClientTimeout(total=None),
-        {"content-type": "application/json"},
-    )  # the service has a time-out
+    patience = aiohttp.ClientTimeout(total=None)  # the service has one
+    headers = {"content-type": "application/json"}
     async with aiohttp.ClientSession(host.url, headers=headers, timeout=patience) as session:
+        asker = _Asker(session, route, host)
 
         async def write_next() -> None:
             answers.add(await waiting.popleft())
@@ -172,7 +171,7 @@ async def _ask_all(
             for row in table.rows(answers.rows):
                 if len(waiting) == _AT_ONCE:
                     await write_next()
-                waiting.append(asyncio.create_task(_ask(session, route, request(row), host)))
+                waiting.append(asyncio.create_task(asker.ask(request(row))))
             while waiting:
                 await write_next()
         finally:
@@ -181,23 +180,43 @@ async def _ask_all(
             await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def _ask(session: aiohttp.ClientSession, route: str, body: bytes, host: _Host) -> dict[str, Any]:
-    """The answer to one request, or the error in its place; asked again when the service is busy or went away."""
-    lost = 0
-    while True:
+class _Asker:
+    """Asks the release, and asks again when it is busy or its process went away."""
+
+    def __init__(self, session: aiohttp.ClientSession, route: str, host: _Host) -> None:
+        self._session, self._route, self._host = session, route, host
+        self._alone = asyncio.Lock()
+
+    async def ask(self, body: bytes) -> dict[str, Any]:
+        """The answer to one request, or the error in its place."""
         try:
-            async with session.post(route, data=body) as response:
+            return await self._once(body)
+        except aiohttp.ClientError:
+            return await self._again(body)
+
+    async def _again(self, body: bytes) -> dict[str, Any]:
+        """What becomes of a request that was lost.
+
+        One request that ends its process takes others with it. So all of them are asked one by one, and it is by itself
+        when it does so again.
+        """
+        for _ in range(_TRIES - 1):
+            async with self._alone:
+                await asyncio.sleep(_PAUSE)
+                if self._host.process.poll() is not None:
+                    code, words = self._host.process.returncode, last_words(self._host.work)
+                    raise HostError("the release", f"ended with exit code {code}; its last line: {words}", _CARRY_ON)
+                with suppress(aiohttp.ClientError):
+                    return await self._once(body)
+        return {"error": f"no answer; asked {_TRIES} times, and the process that was to answer went away each time"}
+
+    async def _once(self, body: bytes) -> dict[str, Any]:
+        while True:
+            async with self._session.post(self._route, data=body) as response:
                 content = await response.read()
             if response.status != HTTPStatus.TOO_MANY_REQUESTS:
                 return _told(response.status, response.content_type, content)
-        except aiohttp.ClientError as error:
-            lost += 1
-            if host.process.poll() is not None:
-                fault = f"ended with exit code {host.process.returncode}; its last line: {last_words(host.work)}"
-                raise HostError("the release", fault, _CARRY_ON) from None
-            if lost == _TRIES:
-                return {"error": f"no answer ({type(error).__name__}), asked {lost} times"}
-        await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_PAUSE)
 
 
 def _told(status: int, media_type: str, content: bytes) -> dict[str, Any]:
