@@ -10,7 +10,8 @@ from typing import Any
 import joblib
 import numpy as np
 
-NAMES = ("linear", "forest", "linear-onnx", "forest-onnx")
+NAMES = ("linear", "forest", "linear-onnx", "forest-onnx", "forest-batch")
+"""`-onnx` has ONNX Runtime compute; `-batch` has BentoML's services take the rows of several requests at once."""
 
 
 def train(folder: Path) -> None:
@@ -30,12 +31,17 @@ def train(folder: Path) -> None:
 
 def load(name: str) -> Callable[[np.ndarray], float]:
     """What answers one row with the model `name`."""
-    folder = Path(os.environ["BENCH_MODELS"])
-    kind, _, onnx = name.partition("-")
-    if onnx:
-        return _onnx(folder / f"{kind}.onnx")
-    model: Any = joblib.load(folder / f"{kind}.joblib")
-    return lambda rows: float(model.predict(rows)[0])
+    kind, _, way = name.partition("-")
+    if way == "onnx":
+        return _onnx(Path(os.environ["BENCH_MODELS"]) / f"{kind}.onnx")
+    predict = load_batch(name)
+    return lambda rows: float(predict(rows)[0])
+
+
+def load_batch(name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """What answers several rows with the model `name`."""
+    model: Any = joblib.load(Path(os.environ["BENCH_MODELS"]) / f"{name.partition('-')[0]}.joblib")
+    return model.predict
 
 
 def _onnx(path: Path) -> Callable[[np.ndarray], float]:

@@ -23,14 +23,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
-MODELS = os.environ.get("BENCH_NAMES", "linear,linear-onnx,forest,forest-onnx").split(",")
+MODELS = os.environ.get("BENCH_NAMES", "linear,linear-onnx,forest,forest-onnx,forest-batch").split(",")
 CONNECTIONS = [int(count) for count in os.environ.get("BENCH_CONNECTIONS", "1,16,64").split(",")]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 FIRST_PORT = 17100
 SCRIPT = """
 wrk.method = "POST"
-wrk.body = '{"a": 1.5, "b": -0.25, "c": 3.0}'
+wrk.body = '%s'
 wrk.headers["content-type"] = "application/json"
 done = function(summary, latency, requests)
   local wrong = summary.errors
@@ -38,6 +38,9 @@ done = function(summary, latency, requests)
     latency:percentile(99), wrong.status + wrong.connect + wrong.read + wrong.timeout))
 end
 """
+BODY = '{"a": 1.5, "b": -0.25, "c": 3.0}'
+BATCHES = ("this runtime", "bentoml serve")
+"""Who has an endpoint for several rows; the others are asked one row, as always."""
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -48,6 +51,7 @@ class Contender:
     words: list[str]
     variables: dict[str, str]
     port: int
+    script: Path
     process: subprocess.Popen | None = None
     start: float = 0.0
     rates: list[float] = field(default_factory=list)
@@ -82,10 +86,8 @@ def main() -> None:
         common |= {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "HOME": folder, "BENTOML_DO_NOT_TRACK": "True"}
         train = "import models, pathlib, sys; models.train(pathlib.Path(sys.argv[1]))"
         subprocess.run([sys.executable, "-c", train, folder], cwd=HERE, env={**os.environ, **common}, check=True)
-        script = Path(folder) / "post.lua"
-        script.write_text(SCRIPT)
         for model in MODELS:
-            measure(model, common, Path(folder), script)
+            measure(model, common, Path(folder))
 
 
 def contenders(model: str, common: dict[str, str], folder: Path) -> list[Contender]:
@@ -112,11 +114,14 @@ def contenders(model: str, common: dict[str, str], folder: Path) -> list[Contend
         port = FIRST_PORT + number
         last = {"--port": [str(port)], "--bind": [f"127.0.0.1:{port}"]}.get(words[-1], [])
         around = {"PATH": os.environ["PATH"], **common, **variables, "BENCH_MODEL": model, "PORT": str(port)}
-        found.append(Contender(name, [*words, *last], around, port))
+        is_batch = model.endswith("-batch") and name in BATCHES
+        script = folder / f"post-{port}.lua"
+        script.write_text(SCRIPT.replace("%s", f'{{"rows": [{BODY}]}}' if is_batch else BODY, 1))
+        found.append(Contender(name, [*words, *last], around, port, script))
     return found
 
 
-def measure(model: str, common: dict[str, str], folder: Path, script: Path) -> None:
+def measure(model: str, common: dict[str, str], folder: Path) -> None:
     """Start all, ask them in turn, and print their table."""
     running = contenders(model, common, folder)
     try:
@@ -129,7 +134,7 @@ def measure(model: str, common: dict[str, str], folder: Path, script: Path) -> N
                 one.rates, one.cpu, one.p50, one.p99 = [], [], [], []
             for number in range(ROUNDS):
                 for one in running if number % 2 else reversed(running):
-                    ask(one, connections, script)
+                    ask(one, connections)
             table(model, connections, running)
     finally:
         for one in running:
@@ -153,10 +158,11 @@ def begin(one: Contender) -> None:
     one.start = time.monotonic() - since
 
 
-def ask(one: Contender, connections: int, script: Path) -> None:
+def ask(one: Contender, connections: int) -> None:
     """One round of wrk."""
     before = one.cpu_seconds()
-    words = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", script, f"http://127.0.0.1:{one.port}/predict"]
+    load = ["-t1", f"-c{connections}", f"-d{SECONDS}s", "--timeout", "30s", "-s", one.script]
+    words = ["wrk", *load, f"http://127.0.0.1:{one.port}/predict"]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     requests, microseconds, p50, p99, errors = map(float, re.search(r"found (.*)", said)[1].split())
     if errors or not requests:

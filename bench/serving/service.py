@@ -8,7 +8,7 @@ import bentoml
 import numpy as np
 from pydantic import BaseModel
 
-from models import load
+from models import load, load_batch
 
 
 class Features(BaseModel):
@@ -22,7 +22,7 @@ class Prediction(BaseModel):
 
 
 @bentoml.service(name="measured")
-class Measured:
+class OneByOne:
     def __init__(self) -> None:
         self.predict_rows = load(os.environ["BENCH_MODEL"])
 
@@ -30,3 +30,17 @@ class Measured:
     async def predict(self, features: Features, /) -> Prediction:
         row = np.array([[features.a, features.b, features.c]])
         return Prediction(value=self.predict_rows(row))
+
+
+@bentoml.service(name="measured")
+class Together:
+    def __init__(self) -> None:
+        self.predict_rows = load_batch(os.environ["BENCH_MODEL"])
+
+    @bentoml.api(batchable=True)
+    def predict(self, rows: list[Features]) -> list[Prediction]:
+        values = self.predict_rows(np.array([[row.a, row.b, row.c] for row in rows]))
+        return [Prediction(value=value) for value in values]
+
+
+Measured = Together if os.environ["BENCH_MODEL"].endswith("-batch") else OneByOne
