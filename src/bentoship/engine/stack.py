@@ -31,6 +31,11 @@ from .state import State, read_state
 
 NO_STACK = "no stack named"
 OnEvent = Callable[[Event], None]
+_STOPPING = ("--continue-on-error=false",)
+"""Whatever PULUMI_CONTINUE_ON_ERROR says: an update that goes on writes outputs that it does not know, among them the
+ledger."""
+_GOING_ON = ("--continue-on-error",)
+"""What can be removed is removed, and all that can't is told at once."""
 _EXISTS = re.compile(
     r"already[ .]?(exist|own|taken|associated)|create already existing|Duplicate|Exists: |conflicts with another",
     re.IGNORECASE,
@@ -149,7 +154,9 @@ class Stack:
         the update has succeeded, so that a plain `pulumi up` never repeats what was refused.
         """
         with self._settings_with(values or {}) as file:
-            return self._operate("up", ["--yes", "--skip-preview", "--refresh", "--config-file", file], on_event)
+            return self._operate(
+                "up", ["--yes", "--skip-preview", "--refresh", *_STOPPING, "--config-file", file], on_event
+            )
 
     def drift(self, on_event: OnEvent = lambda _: None) -> Outcome:
         """What is otherwise than the last operation left it: steps that update, or delete. Changes nothing."""
@@ -158,7 +165,7 @@ class Stack:
 
     def destroy(self, on_event: OnEvent = lambda _: None) -> Outcome:
         """Remove every resource of the stack."""
-        return self._operate("destroy", ["--yes", "--skip-preview", "--refresh"], on_event)
+        return self._operate("destroy", ["--yes", "--skip-preview", "--refresh", *_GOING_ON], on_event)
 
     @property
     def _settings_file(self) -> Path:
