@@ -28,7 +28,7 @@ def test_a_release_that_still_loads_is_asked_again_until_it_is_ready():
 
 def test_a_release_that_never_gets_ready_is_told_with_what_it_answered():
     with FakeService(ready=(503,)) as service, pytest.raises(GateFailed) as failure:
-        gate.wait_until_ready(service.url, 0.2)
+        gate.wait_until_ready(service.url, 1)
     (problem,) = failure.value.problems
     assert problem.where == service.url
     assert "/readyz answered 503" in problem.fault
@@ -37,7 +37,7 @@ def test_a_release_that_never_gets_ready_is_told_with_what_it_answered():
 
 def test_nobody_there_is_told_as_such():
     with pytest.raises(GateFailed, match="ConnectError"):
-        gate.wait_until_ready(unused_url(), 0.2)
+        gate.wait_until_ready(unused_url(), 1)
 
 
 def test_a_process_that_has_ended_ends_the_wait():

@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from ..errors import BentoshipError
-from . import commands
+from .commands import bentoship
 from .printer import complain
 
 OF_THE_MACHINE = {
@@ -41,7 +41,7 @@ def run(arguments: list[str]) -> int:
     state: dict[str, str] = {}
     signal.signal(signal.SIGTERM, _interrupt)  # what runs below us is to end well, whoever asks
     try:
-        code = commands.bentoship.main(args=arguments, prog_name="bentoship", obj=state, standalone_mode=False)
+        code = bentoship.main(args=arguments, prog_name="bentoship", obj=state, standalone_mode=False)
     except BentoshipError as error:
         complain(error)
         return _failed(state)

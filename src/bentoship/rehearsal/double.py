@@ -102,7 +102,7 @@ class Double:
     def create(self, token: str, name: str, inputs: Properties) -> tuple[str, Properties]:  # noqa: ARG002
         """Make the resource, or refuse to."""
         self._meet(token, "create", "before")
-        if self._rules(token).one_call:
+        if self._is_one_call(token, inputs):
             self._meet(token, "create", "half-way")
         whole = self._begin(token, inputs)
         begun = _as_begun(self._rules(token), self._shape(token), whole.properties)
@@ -188,6 +188,11 @@ class Double:
 
     def _region_of(self, token: str, properties: Properties) -> str:
         return str(properties.get("region") or self._region) if self._rules(token).regional else ""
+
+    def _is_one_call(self, token: str, inputs: Properties) -> bool:
+        """Whether it is there or it isn't: nothing is left to be said once it is made."""
+        rules, told = self._rules(token), {name: value for name, value in inputs.items() if not name.startswith("__")}
+        return rules.one_call or _as_begun(rules, self._shape(token), told) == told
 
     def _find(self, token: str, identity: str, properties: Properties) -> Resource | None:
         key = made.Made({**properties, "id": identity}).fill(self._rules(token).key)
