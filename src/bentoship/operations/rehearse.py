@@ -30,6 +30,10 @@ Verdict = Literal["passed", "failed", "skipped"]
 CANARY = Canary(percent=20, seconds=5)
 GOLDEN = "golden example"
 """What a gate's refusal speaks of."""
+STORED = frozenset(
+    {"aws:s3/bucketObjectv2:BucketObjectv2", "azure-native:storage:Blob", "gcp:storage/bucketObject:BucketObject"}
+)
+"""Types whose creation is an upload."""
 PER_SECOND = 10.0
 """Requests that a rehearsal sends to each deployment."""
 
@@ -308,6 +312,8 @@ class _Play:
         done = _one(rollback(*self._which, ref.id, only=self.deployment.name, watch=self._pass_on))
         self.live = ref.id
         self._must_answer()
+        if uploads := [step.name for step in done.changes if step.operation != "delete" and step.type in STORED]:
+            raise _StepError(f"going back uploaded {', '.join(uploads)}, and should have found it there")
         return f"{ref.short} answers again, {done.seconds:.1f} s in the engine"
 
     def _drift_and_mend(self) -> str:
