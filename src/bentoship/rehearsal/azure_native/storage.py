@@ -51,6 +51,7 @@ RULES = {
     ),
     BLOB: Rules(
         Calls(STORAGE, "PutBlob", "GetBlobProperties", "PutBlob", "DeleteBlob"),
+        one_call=True,
         identity="/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage"
         "/storageAccounts/{accountName}/blobServices/default/containers/{containerName}/blobs/{blobName}",
         outputs={

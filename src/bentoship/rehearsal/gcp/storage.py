@@ -57,6 +57,7 @@ RULES = {
     ),
     OBJECT: Rules(
         Calls(STORAGE, "objects.insert", "objects.get", "objects.patch", "objects.delete"),
+        one_call=True,
         identity="{bucket}-{name}",
         outputs={
             "outputName": "{name}",
