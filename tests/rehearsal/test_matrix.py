@@ -79,7 +79,9 @@ PLAYS = [
     # What was half made once is there, and made no second time: one kind of fault a play.
     *((name, "half-way", (kind,)) for name, kind in product(TYPES, KINDS)),
 ]
-DRAWN = (SEED.choice(list(TYPES)), SEED.choice(faults.MOMENTS), (SEED.choice(KINDS),))
+FEW = [name for name, types in TYPES.items() if len(types) < 5]
+DRAWN = (SEED.choice(FEW), SEED.choice(faults.MOMENTS), (SEED.choice(KINDS),))
+"""One kind at a few types: a minute or so."""
 
 
 def label(value: object) -> str:
