@@ -41,7 +41,7 @@ test: setup-tests engine model ## every test; says what was skipped and why
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-matrix: setup-tests engine ## every type of resource and every fault, every play of a rehearsal, what takes long
-	@BENTOSHIP_MATRIX=whole $(BIN)/python -m pytest -n 2 --dist loadgroup -rP tests/operations tests/provider/test_tagged.py tests/rehearsal \
+	@BENTOSHIP_MATRIX=whole $(BIN)/python -m pytest -n 2 --dist loadgroup -rP tests/operations tests/provider/test_tagged.py tests/rehearsal tests/release \
 	  tests/serving/test_bad_input.py
 
 check: check-style ## what to run before a commit: style, types, imports, quick tests; under a minute
