@@ -263,7 +263,7 @@ class Environment:
         bundle = self.plane.root / "bundles" / f"{hashlib.sha256(data).hexdigest()}.zip"
         bundle.parent.mkdir(exist_ok=True)
         if not bundle.exists():
-            unfinished = bundle.with_suffix(f".{self.identity}")
+            unfinished = bundle.with_suffix(f".{account.unique()}")  # each of its machines may be at it
             unfinished.write_bytes(data)
             unfinished.replace(bundle)
         return unpack(bundle, self.plane.root / "bundles")
