@@ -8,6 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -56,6 +57,11 @@ class Example(Frozen):
     tolerance: float = Field(
         default=DEFAULT_TOLERANCE, ge=0, allow_inf_nan=False, description="relative tolerance of numbers"
     )
+
+
+def now() -> str:
+    """This moment, as gates and histories write it: ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Answered(Frozen):

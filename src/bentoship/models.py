@@ -117,9 +117,7 @@ def write_digest(path: Path) -> Path:
     """Write the sha256 of the model in `path` beside it, as `sha256sum` does; return where."""
     beside = loader.digest_path(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    unfinished = beside.with_name(beside.name + ".unfinished")
-    unfinished.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
-    return unfinished.replace(beside)
+    return _write_whole(beside, f"{digest}  {path.name}\n".encode())
 
 
 def _require(model: Any, examples: Any) -> None:
@@ -249,7 +247,11 @@ def _timed(call: Callable[[], Any]) -> float:
 def _write_model(path: Path, content: bytes) -> None:
     """Write model and digest; interrupted between the two, they don't match, and the loader says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(path, content)
+    write_digest(path)
+
+
+def _write_whole(path: Path, content: bytes) -> Path:
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_bytes(content)
-    unfinished.replace(path)
-    write_digest(path)
+    return unfinished.replace(path)

@@ -16,6 +16,7 @@ from itertools import product
 import pytest
 from stage import ENVIRONMENT, IS_WHOLE, Stage, who
 
+from bentoship.engine.state import short_type
 from bentoship.errors import BentoshipError
 from bentoship.rehearsal import faults
 from projects import ROOT
@@ -58,8 +59,7 @@ def types_of(name: str) -> list[str]:
     """The types of its cloud that a deployment consists of, as faults name them: iam.Role."""
     golden = json.loads((ROOT / "tests" / "golden" / f"{GOLDENS[name]}.json").read_text())
     kinds = {resource["type"] for resource in golden["resources"]}
-    tokens = sorted(kind for kind in kinds if kind.startswith(("aws:", "azure-native:", "gcp:")))
-    return [f"{token.split(':')[1].split('/')[0]}.{token.split(':')[2]}" for token in tokens]
+    return [short_type(kind) for kind in sorted(kinds) if kind.startswith(("aws:", "azure-native:", "gcp:"))]
 
 
 def each_type_once() -> dict[str, list[str]]:

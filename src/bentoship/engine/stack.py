@@ -101,22 +101,14 @@ class Stack:
 
     def outputs(self) -> Mapping[str, Any] | None:
         """The outputs of the last update; None when the stack doesn't exist."""
-        done = self._ask("stack", "output", "--json", "--show-secrets", "--stack", self.name)
-        if done.returncode == 0:
-            found: Mapping[str, Any] = json.loads(done.stdout)
-            return found
-        if NO_STACK in done.stderr:
-            return None
-        raise self._error(done.stderr)
+        said = self._ask_if_there("output", "--json", "--show-secrets")
+        found: Mapping[str, Any] | None = json.loads(said) if said is not None else None
+        return found
 
     def state(self) -> State | None:
         """What the stack is made of; None when it doesn't exist."""
-        done = self._ask("stack", "export", "--stack", self.name)
-        if done.returncode == 0:
-            return read_state(done.stdout)
-        if NO_STACK in done.stderr:
-            return None
-        raise self._error(done.stderr)
+        said = self._ask_if_there("export")
+        return read_state(said) if said is not None else None
 
     def create(self) -> None:
         """Create the stack, empty."""
@@ -208,6 +200,15 @@ class Stack:
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
         }
         return {**os.environ, **ours, **self.environment}
+
+    def _ask_if_there(self, *words: str) -> str | None:
+        """What the engine says about the stack; None when it doesn't exist."""
+        done = self._ask("stack", *words, "--stack", self.name)
+        if done.returncode == 0:
+            return done.stdout
+        if NO_STACK in done.stderr:
+            return None
+        raise self._error(done.stderr)
 
     def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.command_line.path), "--non-interactive", "--color", "never", *words]

@@ -29,8 +29,7 @@ class Resource:
     @property
     def kind(self) -> str:
         """Its type as the SDK for Python calls it: ec2.Vpc."""
-        _, module, name = self.type.split(":")
-        return f"{module.partition('/')[0]}.{name}"
+        return short_type(self.type)
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,12 @@ class State:
     resources: tuple[Resource, ...]
     written: datetime
     """When the engine wrote it last."""
+
+
+def short_type(token: str) -> str:
+    """`aws:s3/bucket:Bucket` as the SDK for Python calls it: `s3.Bucket`."""
+    _, module, name = token.split(":")
+    return f"{module.partition('/')[0]}.{name}"
 
 
 def read_state(text: str) -> State:

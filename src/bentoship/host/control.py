@@ -30,6 +30,8 @@ from .ports import LOCALHOST
 from .state import Settings
 from .status import Status
 
+UNPACKED = "releases"
+"""Where a deployment has its unpacked releases, below its folder."""
 START_TIMEOUT = 90.0
 """Seconds that a new supervisor may take until it answers; it may have to wait for an earlier one to drain."""
 _ANSWER_TIMEOUT = 10.0

@@ -12,14 +12,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from .. import _version, gate, release
-from ..deployment import Configuration, Deployment, Example, Gated, ReleaseRef
+from ..deployment import Configuration, Deployment, Example, Gated, ReleaseRef, now
 from ..engine.events import Event, Step
 from ..engine.stack import Outcome, Stack
 from ..errors import BentoshipError, EngineError, StackLocked, UpdateFailed
 from ..ledger import Entry, Intent, Ledger
 from ..project import Project, write_private
 from . import provenance
-from .stacks import Tell, now, whoami, with_lock
+from .stacks import Tell, whoami, with_lock
 
 GATE = "bentoship:index:Gate"
 Watch = Callable[[str, Event], None]

@@ -46,10 +46,9 @@ class Customers:
         self._url, self._example, self._pause = url, example, 1 / per_second
         self._headers = authorization()
         self._stop, self._news = threading.Event(), threading.Condition()
-        self._answers: list[tuple[str, str]] = []
-        """Of the current step: the release that answered and nothing, or nothing and why there was no answer."""
+        self._answers: list[tuple[str, str, float]] = []
+        """Of the current step: the release that answered and nothing, or nothing and why there was no answer; when."""
         self._begin = time.monotonic()
-        self._first: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -66,10 +65,13 @@ class Customers:
         """What became of the requests since the last tally; `expected` are the ids of those who may answer."""
         with self._news:
             answers, self._answers = self._answers, []
-            first, self._first = self._first, {}
-            self._begin = time.monotonic()
-        lost = Counter(why for _, why in answers if why)
-        by = Counter(release for release, why in answers if not why)
+            begin, self._begin = self._begin, time.monotonic()
+        lost = Counter(why for _, why, _ in answers if why)
+        by = Counter(release for release, why, _ in answers if not why)
+        first: dict[str, float] = {}
+        for release, _, at in answers:
+            if release:
+                first.setdefault(release, at - begin)
         short = {identity[:_DIGITS] for identity in expected}
         wrong = sum(count for release, count in by.items() if release not in short)
         return Tally(len(answers), sum(lost.values()), wrong, dict(lost), dict(by), first)
@@ -94,11 +96,9 @@ class Customers:
         with httpx.Client(headers=self._headers, timeout=TIMEOUT, trust_env=False) as client:
             while not self._stop.is_set():
                 begin = time.monotonic()
-                answer = self._ask(client)
+                release, why = self._ask(client)
                 with self._news:
-                    self._answers.append(answer)
-                    if answer[0]:
-                        self._first.setdefault(answer[0], time.monotonic() - self._begin)
+                    self._answers.append((release, why, time.monotonic()))
                     self._news.notify_all()
                 self._stop.wait(max(0, begin + self._pause - time.monotonic()))
 

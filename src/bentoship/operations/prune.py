@@ -11,15 +11,12 @@ from .. import environments
 from ..deployment import Deployment
 from ..engine import install
 from ..errors import BentoshipError
-from ..host.control import Supervisor
+from ..host.control import UNPACKED, Supervisor
 from ..ledger import Ledger
 from ..project import Project
 from .attempt import Attempt, Remembered, Watch
 from .stacks import Tell, alone, chosen, each, stack_of
 from .status import known
-
-UNPACKED = "releases"
-"""Where a local deployment has its unpacked releases, below its folder (provider/local.py)."""
 
 
 @dataclass(frozen=True)

@@ -173,9 +173,7 @@ def _live_in(project: Project, name: str, ref: ReleaseRef, engine: install.Comma
 
     def act(deployment: Deployment) -> Deployed:
         stack = stack_of(project, environment, deployment, engine)
-        with alone(project, stack.name):
-            attempt = Attempt(project, stack, deployment, tell, lambda _: None)
-            return deploy(attempt, ref, new_entry(ref.id, engine.version))
+        return _deploy_alone(Attempt(project, stack, deployment, tell, lambda _: None), ref, engine)
 
     try:
         failed = [
@@ -339,9 +337,7 @@ class _Play:
         return f"{len(done.removed)} resources removed, nothing left"
 
     def _deploy(self, ref: ReleaseRef) -> Deployed:
-        attempt = self._attempt()
-        with alone(self.project, attempt.stack.name):
-            return deploy(attempt, ref, new_entry(ref.id, self.engine.version))
+        return _deploy_alone(self._attempt(), ref, self.engine)
 
     def _attempt(self) -> Attempt:
         stack = stack_of(self.project, self.environment, self.deployment, self.engine)
@@ -363,6 +359,11 @@ class _Play:
 
     def _pass_on(self, _: str, event: Event) -> None:
         self.watch(event)
+
+
+def _deploy_alone(attempt: Attempt, ref: ReleaseRef, engine: install.CommandLine) -> Deployed:
+    with alone(attempt.project, attempt.stack.name):
+        return deploy(attempt, ref, new_entry(ref.id, engine.version))
 
 
 def _one(found: Mapping[str, Value | BentoshipError]) -> Value:

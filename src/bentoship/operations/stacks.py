@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import psutil
 
 from .. import rehearsal
-from ..deployment import Deployment, Environment
+from ..deployment import Deployment, Environment, now
 from ..engine import locks
 from ..engine.install import CommandLine
 from ..engine.stack import Stack, interrupt_all
@@ -122,11 +121,6 @@ def alone(project: Project, stack: str) -> Iterator[None]:
 def whoami() -> str:
     """This user on this machine: user@host."""
     return f"{getpass.getuser()}@{socket.gethostname()}"
-
-
-def now() -> str:
-    """This moment: ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def with_lock(stack: Stack, act: Callable[[], Result], tell: Tell) -> Result:

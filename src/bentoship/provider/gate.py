@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from .. import gate
-from ..deployment import Example, Frozen, Gated
+from ..deployment import Example, Frozen, Gated, now
 from ..patience import patience
 from .kinds import Kind
 from .progress import Tell
@@ -50,7 +49,7 @@ class Gate(Kind[GateInputs]):
         examples = [Example.model_validate(item) for item in json.loads(inputs.examples)]
         answered = gate.replay(inputs.url, examples, self._tell)
         asked, waited = len(answered), round(waited, 3)
-        results = Gated(at=_now(), passed=True, ready_seconds=waited, asked=asked, met=asked, examples=answered)
+        results = Gated(at=now(), passed=True, ready_seconds=waited, asked=asked, met=asked, examples=answered)
         outputs = {"passed": True, "asked": asked, "ready_seconds": waited, "results": results.model_dump_json()}
         return f"gate-{inputs.revision}", outputs
 
@@ -60,7 +59,3 @@ class Gate(Kind[GateInputs]):
 
     def _why_stopped(self) -> str | None:
         return "the gate was cancelled" if self._cancelled.is_set() else None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -14,13 +14,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..deployment import Frozen
-from ..host.control import Supervisor
+from ..host.control import UNPACKED, Supervisor
 from ..release.running import of_this_machine
 from ..release.unpack import unpack
 from .kinds import Kind
 from .server import Properties
-
-UNPACKED = "releases"
 
 
 class RouterInputs(Frozen):

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from ..engine.state import short_type
 from ..errors import BentoshipError, InvalidConfiguration, Problem
 from ..provider.properties import UNKNOWN
 from ..provider.server import INPUTS, Difference, HalfDone, Properties, Proposal
@@ -23,7 +24,7 @@ from .cloud import Cloud
 from .refusal import Refused, refused
 from .rules import Rules, Service, changes
 from .schema import ASSET_SIGNATURE, Shape
-from .world import Resource, World, short_type
+from .world import Resource, World
 
 _STATUS = {"permission": 403, "internal": 500, "throttling": 503}
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..engine.state import short_type
 from ..errors import InvalidConfiguration
 
 VARIABLE = "BENTOSHIP_REHEARSAL"
@@ -167,12 +168,6 @@ class World:
         if len(name) > LONGEST_FILE_NAME:
             name = f"{name[: LONGEST_FILE_NAME - 17]}-{sha256(key.encode()).hexdigest()[:16]}"
         return self.folder / (region or "global") / short_type(token) / f"{name}.json"
-
-
-def short_type(token: str) -> str:
-    """`aws:s3/bucket:Bucket` as the SDK for Python calls it: `s3.Bucket`."""
-    _, module, name = token.split(":")
-    return f"{module.split('/')[0]}.{name}"
 
 
 def write_whole(path: Path, text: str, mode: int = 0o600) -> None:

@@ -7,10 +7,9 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from ..deployment import Example
+from ..deployment import Example, now
 from ..errors import InvalidConfiguration, Problem
 from ..project import cache
 from . import bento, bentofile, examples, memo, wrappers
@@ -144,6 +143,5 @@ def _describe(task: Task, recorded: Recorded, files: dict[str, FileFacts], body:
 
 def _note(release: Release, memory_mb: float, seconds: float) -> None:
     """Write beside the release what was measured: it differs from day to day, so it can't be inside."""
-    sealed_at = datetime.now(UTC).isoformat(timespec="seconds")
-    content = {"memory_mb": memory_mb, "sealed_at": sealed_at, "seconds": round(seconds, 1)}
+    content = {"memory_mb": memory_mb, "sealed_at": now(), "seconds": round(seconds, 1)}
     write_whole(release.path.with_suffix(".json"), json.dumps(content, indent=1) + "\n")

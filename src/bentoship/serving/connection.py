@@ -170,9 +170,11 @@ class Connection(HttpToolsProtocol):
         exchange = application.exchange(cast("Message", cycle.scope))
         exchange.status = HTTPStatus.TOO_MANY_REQUESTS
         cycle.response_started = cycle.response_complete = True
-        head, end, body = self.limits.busy[cycle.keep_alive].partition(b"\r\n\r\n")
-        for_browsers = [b"\r\n%s: %s" % line for line in application.for_browsers(exchange)]
-        self.transport.write(b"".join([head, *for_browsers, end, body]))
+        answer = self.limits.busy[cycle.keep_alive]
+        if for_browsers := application.for_browsers(exchange):
+            head, end, body = answer.partition(b"\r\n\r\n")
+            answer = b"".join([head, *(b"\r\n%s: %s" % line for line in for_browsers), end, body])
+        self.transport.write(answer)
         if not cycle.keep_alive:
             self.transport.close()
         application.note(exchange)
