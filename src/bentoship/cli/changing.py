@@ -268,12 +268,19 @@ def _destroy(
 @click.option(
     "--from", "source", metavar="ENVIRONMENT", help="Promote the new release from this environment, rehearsed too."
 )
+@click.option(
+    "--parallel",
+    type=click.IntRange(1),
+    metavar="COUNT",
+    help="Deployments to play at once; as many as there are cores, unless said.",
+)
 @json_option
 def rehearse(
     environment: str,
     only: str | None,
     faults: tuple[str, ...],
     source: str | None,
+    parallel: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Play the life of an environment on doubles of the clouds, while requests flow."""
@@ -286,6 +293,7 @@ def rehearse(
             only=only,
             source=source,
             faults=faults,
+            parallel=parallel,
             tell=progress.tell,
             watch=progress.watch_notes,
             played=lambda name, step: progress.tell(printer.played_line(name, step)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -111,6 +112,7 @@ def rehearse(
     only: str | None = None,
     source: str | None = None,
     faults: Sequence[str] = (),
+    parallel: int | None = None,
     tell: Tell = lambda _: None,
     watch: Watch = lambda _name, _event: None,
     played: Callable[[str, Step], None] = lambda _name, _step: None,
@@ -122,7 +124,18 @@ def rehearse(
     sealed = release.build(project.root, tell=tell)
     tell("making the releases that take part beside it")
     cast = Cast.around(sealed, project.variants)
-    return play(project, name, cast, only=only, source=source, faults=faults, tell=tell, watch=watch, played=played)
+    return play(
+        project,
+        name,
+        cast,
+        only=only,
+        source=source,
+        faults=faults,
+        parallel=parallel,
+        tell=tell,
+        watch=watch,
+        played=played,
+    )
 
 
 def play(
@@ -133,6 +146,7 @@ def play(
     only: str | None = None,
     source: str | None = None,
     faults: Sequence[str] = (),
+    parallel: int | None = None,
     tell: Tell = lambda _: None,
     watch: Watch = lambda _name, _event: None,
     played: Callable[[str, Step], None] = lambda _name, _step: None,
@@ -140,8 +154,10 @@ def play(
     """Play first deployment, new release, canary, failing releases, rollback, drift and destroy.
 
     The new release is promoted from the environment `source`, where it is deployed first; without one it is deployed as
-    `up` does. `played` is told each step as it ends. `faults` are armed in the worlds of all clouds first. What was
-    rehearsed before is removed first, and what is rehearsed now at the end.
+    `up` does. `played` is told each step as it ends. `faults` are armed in the worlds of all clouds first. `parallel`
+    deployments are played at once, by default as many as there are cores: whatever runs of them runs on this machine,
+    two releases beside each other in every one. What was rehearsed before is removed first, and what is rehearsed now
+    at the end.
     """
     environment = environments.load(project, name)
     engine = install.ensure(tell)
@@ -160,7 +176,7 @@ def play(
     with _live_in(project, source, cast.next, engine, tell) if source else nullcontext():
         rehearsal.arm(project, faults)
         try:
-            return each(chosen(environment, only), act, tell)
+            return each(chosen(environment, only), act, tell, parallel=parallel or os.cpu_count() or 1)
         finally:
             rehearsal.arm(project, ())
 

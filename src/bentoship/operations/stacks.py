@@ -62,15 +62,17 @@ def chosen(environment: Environment, only: str | None) -> Sequence[Deployment]:
 
 
 def each(
-    deployments: Sequence[Deployment], act: Callable[[Deployment], Result], tell: Tell
+    deployments: Sequence[Deployment], act: Callable[[Deployment], Result], tell: Tell, *, parallel: int = PARALLEL
 ) -> dict[str, Result | BentoshipError]:
-    """What `act` came to for every deployment, by name, all at once; one that fails does not stop the others.
+    """What `act` came to for every deployment, by name; one that fails does not stop the others.
+
+    `parallel` of them are acted on at once, the rest as these end.
 
     An interrupt is passed on to the engines, which end what they are at and release their locks; it is raised
     again when they have.
     """
     stop = threading.Event()
-    workers = min(PARALLEL, max(1, len(deployments)))
+    workers = min(parallel, max(1, len(deployments)))
     with ThreadPoolExecutor(workers, initializer=_heed, initargs=(stop,)) as pool:
         futures: dict[str, Future[Result | BentoshipError]] = {
             deployment.name: pool.submit(_caught, act, deployment) for deployment in deployments
