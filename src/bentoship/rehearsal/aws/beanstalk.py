@@ -62,20 +62,23 @@ class Environment:
     health: Literal["Grey", "Green", "Red"] = "Grey"
     events: list[dict[str, str]] = field(default_factory=list)
     settings: dict[tuple[str, str], str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    """Given to its machines, too ("Tagging resources in your Elastic Beanstalk environments", Developer Guide)."""
     _balancer: Balancer | None = None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def launch(self, properties: Properties) -> None:
         """Start it; raises Refused, as the provider does, when errors were logged before it was ready."""
         async with self._one_at_a_time:
-            self.settings = settings_of(properties)
+            self.settings, self.tags = settings_of(properties), _tags_of(properties)
             await self._open()
             await self._deploy(str(properties.get("version") or ""), self.settings, "CreateEnvironment")
 
     async def resume(self, properties: Properties) -> None:
         """Run again what ran before this process did."""
         async with self._one_at_a_time:
-            self.settings, self.label = settings_of(properties), str(properties.get("version") or "")
+            self.settings, self.tags = settings_of(properties), _tags_of(properties)
+            self.label = str(properties.get("version") or "")
             await self._open()
             for member in self.members():
                 await self.instances.end(member.id, self.region)
@@ -86,7 +89,7 @@ class Environment:
         """Move it to other settings and another version; raises Refused when it stays where it was."""
         async with self._one_at_a_time:
             new, label = settings_of(properties), str(properties.get("version") or "")
-            before, self.status = self.settings, "Updating"
+            before, self.status, self.tags = self.settings, "Updating", _tags_of(properties)
             try:
                 self._behind().check = _check(new)
                 if label != self.label:
@@ -198,7 +201,7 @@ class Environment:
                 "versionLabel": label,
                 "iamInstanceProfile": settings.get(("aws:autoscaling:launchconfiguration", "IamInstanceProfile"), ""),
                 "launchTime": account.now(),
-                "tagsAll": {ENVIRONMENT_TAG: self.name},
+                "tagsAll": {**self.tags, ENVIRONMENT_TAG: self.name},
             },
         )
         self.plane.world("aws").put(member)
@@ -325,6 +328,10 @@ _URL_OPTION = "Application Healthcheck URL"
 def settings_of(properties: Properties) -> dict[tuple[str, str], str]:
     """The option settings of an environment's properties."""
     return {(item["namespace"], item["name"]): str(item["value"]) for item in properties.get("settings") or ()}
+
+
+def _tags_of(properties: Properties) -> dict[str, str]:
+    return dict(properties.get("tagsAll") or {})
 
 
 def _told(settings: Settings) -> dict[str, str]:
