@@ -8,6 +8,7 @@ service itself. BENTOSHIP_METADATA, BENTOSHIP_OBJECT_STORE, BENTOSHIP_ROOT and B
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import hmac
 import http.client
@@ -236,6 +237,8 @@ def extract(entries: zipfile.ZipFile, info: zipfile.ZipInfo, directory: Path) ->
     with entries.open(info) as source, file.open("xb") as sink:
         shutil.copyfileobj(source, sink, CHUNK)
     file.chmod(0o755 if mode & stat.S_IXUSR else 0o644)
+    dated = calendar.timegm((*info.date_time, 0, 0, 0))  # the same on every machine: Python tells bytecode by it
+    os.utime(file, (dated, dated))
 
 
 def prune(releases: Path) -> None:

@@ -130,8 +130,13 @@ def rss_bytes(pid: int) -> int:
 
 
 def bytecode(owner: Path, directory: Path) -> Path:
-    """Where the bytecode of the release unpacked in `directory` lies (docs.python.org, PYTHONPYCACHEPREFIX)."""
-    return owner / BYTECODE / directory.relative_to("/")
+    """Where the bytecode of the release unpacked in `directory` lies."""
+    return below(owner / BYTECODE, directory)
+
+
+def below(prefix: Path, directory: Path) -> Path:
+    """Where Python keeps the bytecode of what is in `directory`, with `prefix` as PYTHONPYCACHEPREFIX."""
+    return prefix / directory.relative_to("/")
 
 
 def end_leftovers(owner: Path) -> list[int]:

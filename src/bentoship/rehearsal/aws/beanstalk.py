@@ -235,7 +235,6 @@ class Environment:
         variables = {
             **of_this_laptop(),
             "BENTOSHIP_STATE_DIR": str(state),
-            "PYTHONPYCACHEPREFIX": str(self.plane.root / "bytecode"),
             **_told(settings),
             **self._secrets(member, settings),
         }

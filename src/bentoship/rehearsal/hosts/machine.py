@@ -25,6 +25,8 @@ Ailment = Literal["dies", "hangs", "slow", "wrong"]
 STATE = "var/lib/bentoship-service"
 UNITS = "etc/systemd/system"
 CONSOLE = "console.log"
+ANY_DISK = "disk"
+"""Folder for the bytecode of what lies on the disk of any machine."""
 READY_TIMEOUT = 3600.0
 """Seconds; who waits for a machine has a patience of its own."""
 _KEPT_LINES = 50
@@ -37,11 +39,12 @@ _SETTINGS = Settings(liveness_interval=86_400, drain=10, grace=10, longest_pause
 class Machine:
     """A machine, from its first start to its end.
 
-    `changed` is called when its service has become ready or ceased to be.
+    `bytecode` is a folder that all machines share, so that only the first of them that starts a release compiles it:
+    three quarters of what a start costs. `changed` is called when its service has become ready or ceased to be.
     """
 
     def __init__(
-        self, name: str, disk: Path, address: str, tells: metadata.Machine, changed: Callable[[], None]
+        self, name: str, disk: Path, bytecode: Path, address: str, tells: metadata.Machine, changed: Callable[[], None]
     ) -> None:
         self.name = name
         self.disk = disk
@@ -57,11 +60,13 @@ class Machine:
         """Whether its service has ever been ready."""
         self.boot_failure: str | None = None
         """The last thing that its boot script said, when that failed."""
+        self._bytecode = bytecode
         self._address = address
         self._changed = changed
         self._service: Replica | None = None
         self._booting: asyncio.Task[Any] | None = None
         disk.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._share_bytecode()
 
     @property
     def url(self) -> str | None:
@@ -185,6 +190,7 @@ class Machine:
         if self.ailment and self.ailment[0] == "hangs":
             self._signal(signal.SIGKILL)
         await self._end_service()
+        self._bytecode_of_disk.unlink(missing_ok=True)
         await asyncio.to_thread(shutil.rmtree, self.disk, ignore_errors=True)
 
     def print(self, line: str) -> None:
@@ -192,6 +198,16 @@ class Machine:
         self.console.append(line)
         with suppress(OSError), (self.disk / CONSOLE).open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
+
+    @property
+    def _bytecode_of_disk(self) -> Path:
+        return child.below(self._bytecode, self.disk)
+
+    def _share_bytecode(self) -> None:
+        (self._bytecode / ANY_DISK).mkdir(parents=True, exist_ok=True)
+        self._bytecode_of_disk.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            self._bytecode_of_disk.symlink_to(self._bytecode / ANY_DISK)
 
     def _stop_booting(self) -> None:
         if self._booting and self._booting is not asyncio.current_task():
@@ -203,7 +219,8 @@ class Machine:
             await service.stop()
 
     def _at_our_port(self, wanted: Wanted) -> Wanted:
-        return replace(wanted, port=self.port, ready_timeout=READY_TIMEOUT)
+        variables = {"PYTHONPYCACHEPREFIX": str(self._bytecode), **wanted.variables}
+        return replace(wanted, variables=variables, port=self.port, ready_timeout=READY_TIMEOUT)
 
     def _note_change(self) -> None:
         self.was_ready = self.was_ready or self.url is not None

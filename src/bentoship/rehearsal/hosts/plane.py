@@ -125,7 +125,7 @@ class Plane:
     def machine(self, cloud: str, name: str, tells: metadata.Machine) -> Machine:
         """A new machine, which does nothing yet."""
         disk = self.root / "machines" / name
-        made = Machine(name, disk, self.url, tells, self._note_change)
+        made = Machine(name, disk, self.root / child.BYTECODE, self.url, tells, self._note_change)
         self.machines[name] = made
         self.start(self._afflict(cloud, made))
         return made
