@@ -19,6 +19,7 @@ from bentoship.host import ports
 from bentoship.operations.attempt import Attempt, Deployed, deploy, new_entry
 from bentoship.operations.destroy import Destroyed, destroy
 from bentoship.operations.stacks import alone, stack_of
+from bentoship.operations.rehearse import STORED
 from bentoship.project import Project
 from bentoship.rehearsal import home
 from bentoship.rehearsal.hosts import control
@@ -112,6 +113,22 @@ class Stage:
         """What exists beyond what the accounts had before, as `type id`."""
         every = [item for world in self.worlds for item in world.every()]
         return [f"{item.short_type} {item.id}" for item in every if not item.given]
+
+    def known(self, name: str) -> set[tuple[str, str]]:
+        """Type and id of what the engine's state of a deployment has."""
+        (state,) = (self.project.home / "state").rglob(f"stacks/**/{ENVIRONMENT}-{name}.json")
+        resources = json.loads(state.read_text())["checkpoint"]["latest"].get("resources", [])
+        return {(each["type"], each.get("id", "")) for each in resources}
+
+    def orphans(self, name: str) -> list[str]:
+        """What exists of the types of a deployment and isn't in its state, as `type id`; it must be the only one.
+
+        An object of a release that isn't kept any more stays on purpose.
+        """
+        known = self.known(name)
+        types = {kind for kind, _ in known} - STORED
+        every = [item for world in self.worlds for item in world.every() if item.type in types and not item.given]
+        return [f"{item.short_type} {item.id}" for item in every if (item.type, item.id) not in known]
 
     def machines(self) -> dict[str, dict]:
         return httpx.get(f"{control.address(self.project.home)}/hosts", trust_env=False).json()["machines"]

@@ -14,7 +14,7 @@ import re
 from itertools import product
 
 import pytest
-from stage import ENVIRONMENT, IS_WHOLE, Stage, who
+from stage import IS_WHOLE, Stage, who
 
 from bentoship.engine.state import short_type
 from bentoship.errors import BentoshipError
@@ -43,6 +43,8 @@ SENTENCES = {
     "internal": "[Ii]nternal",
     "dies": "exited prematurely",
 }
+UNLISTED = re.compile(r"iam\.|compute\.(Region)?InstanceTemplate")
+"""Types with tags that no list of their cloud shows by these: docs/aws.md and docs/gcp.md."""
 CLOUDS = {"aws": "aws", "azure": "azure-native", "gcp": "gcp"}
 KINDS = tuple(SENTENCES)
 REFUSALS = tuple(kind for kind in KINDS if kind != "dies")
@@ -115,8 +117,7 @@ def delete_what_nobody_knows(stage: Stage, name: str, said: str) -> bool:
     in_the_way = re.search(r"(\S+) \S+: there already, and not in this stack's state|(\S+) \S+ needs it", said)
     if in_the_way is None:
         return False
-    (state,) = (stage.project.home / "state").rglob(f"stacks/**/{ENVIRONMENT}-{name}.json")
-    known = {each.get("id") for each in json.loads(state.read_text())["checkpoint"]["latest"]["resources"]}
+    known = {identity for _, identity in stage.known(name)}
     kinds = set(in_the_way.groups())
     gone = [
         (world, item)
@@ -145,7 +146,8 @@ def test_the_same_command_again_ends_well(stage: Stage, name, moment, kinds):
     destroys = repeat(stage, name, lambda: gone.append(stage.destroy(name)))
     # What was made while its answer got lost is unknown to the engine, here as in a real account; its tags find it.
     made = [item for item in world.every() if not item.given]
-    unnamed = [item.id for item in made if item.tags and not any(item.id in clause for clause in gone[-1].left)]
+    listed = [item for item in made if item.tags and not UNLISTED.match(item.short_type)]
+    unnamed = [item.id for item in listed if not any(item.id in clause for clause in gone[-1].left)]
     assert unnamed == [], gone[-1].left
     gets_lost = moment == "after" or "dies" in kinds  # a provider that dies takes along what others were at in it
     assert gets_lost or (made == [] and stage.machines() == {})
