@@ -18,8 +18,8 @@ from bentoship.errors import BentoshipError
 from bentoship.host import ports
 from bentoship.operations.attempt import Attempt, Deployed, deploy, new_entry
 from bentoship.operations.destroy import Destroyed, destroy
-from bentoship.operations.stacks import alone, stack_of
 from bentoship.operations.rehearse import STORED
+from bentoship.operations.stacks import alone, stack_of
 from bentoship.project import Project
 from bentoship.rehearsal import home
 from bentoship.rehearsal.hosts import control
