@@ -6,6 +6,8 @@ UV_VERSION := 0.13.8
 ENVIRONMENT ?= dev
 SYNC := --quiet --frozen --compile-bytecode --python $(BIN)/python
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+# The tests start thousands of Pythons; each would compile the same sources.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: up setup setup-tests engine model test test-matrix check check-style format bench bench-serving docs golden clean
 

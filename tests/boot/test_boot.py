@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import calendar
 import shutil
 import stat
 import subprocess
@@ -30,6 +31,13 @@ def test_what_is_unpacked_can_be_read_by_the_services_user_and_nothing_else_is_l
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [machine.home, release, *release.rglob("*")]}
     assert modes == {"bentoship": 0o755, release.name: 0o755, "run.sh": 0o755, "app": 0o755, "readme.txt": 0o644}
     assert sorted(path.name for path in machine.home.iterdir()) == ["releases", "state"]
+
+
+def test_files_are_dated_as_in_the_archive_on_every_machine(machine):
+    machine.boot("--foreground")
+    release = machine.home / "releases" / machine.cloud.settings.release
+    dates = {int(path.stat().st_mtime) for path in release.rglob("*") if path.is_file()}
+    assert dates == {calendar.timegm((1980, 1, 1, 0, 0, 0))}
 
 
 def test_a_second_boot_fetches_nothing_and_needs_no_cloud(machine):
