@@ -6,6 +6,8 @@ import asyncio
 import os
 import sys
 
+from stage import until
+
 from bentoship.host.state import Wanted
 from bentoship.rehearsal.hosts.machine import Machine
 from bentoship.rehearsal.metadata import Ec2Machine
@@ -21,11 +23,10 @@ async def inode(folder, name: str) -> str:
     module.write_text("ANSWER = 42\n")
     os.utime(module, (315532800, 315532800))
     await machine.run(Wanted(str(module.parent), {}, command=(sys.executable, "-c", SAYS_WHERE)))
-    async with asyncio.timeout(30):
-        while not (said := [line for line in machine.console if line.startswith("inode")]):
-            await asyncio.sleep(0.01)
+    await asyncio.to_thread(until, lambda: any(line.startswith("inode") for line in machine.console))
+    said = next(line for line in machine.console if line.startswith("inode"))
     await machine.stop()
-    return said[0]
+    return said
 
 
 def test_the_second_machine_finds_what_the_first_has_compiled(tmp_path):

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 import psutil
 
-from . import launch, ports
+from . import bytecode, launch, ports
 from .logs import stamp
 from .state import Wanted
 
@@ -54,10 +54,6 @@ class Child:
         return ports.url(ports.LOCALHOST, self.port)
 
 
-BYTECODE = "bytecode"
-"""Folder of a supervisor for the bytecode of what it runs."""
-
-
 async def start(wanted: Wanted, owner: Path, scratch: Path, print_line: Callable[[str], None]) -> Child:
     """Start what is `wanted` on a private port; `print_line` gets each line of its output.
 
@@ -67,7 +63,8 @@ async def start(wanted: Wanted, owner: Path, scratch: Path, print_line: Callable
     directory = Path(wanted.directory)
     port = wanted.port or ports.free_port()
     own = _folder_below(scratch)
-    kept = {"PYTHONPYCACHEPREFIX": str(owner / BYTECODE)}  # a release that is started again need not compile again
+    # A release that is started again need not compile again.
+    kept = {"PYTHONPYCACHEPREFIX": str(owner / bytecode.FOLDER)}
     environment = {**kept, **launch.environment(port, own, wanted.variables), OWNER: str(owner)}
     reader, writer = os.pipe()
     try:
@@ -127,16 +124,6 @@ def rss_bytes(pid: int) -> int:
         return sum(_rss(member) for member in (process, *process.children(recursive=True)))
     except psutil.Error:
         return 0
-
-
-def bytecode(owner: Path, directory: Path) -> Path:
-    """Where the bytecode of the release unpacked in `directory` lies."""
-    return below(owner / BYTECODE, directory)
-
-
-def below(prefix: Path, directory: Path) -> Path:
-    """Where Python keeps the bytecode of what is in `directory`, with `prefix` as PYTHONPYCACHEPREFIX."""
-    return prefix / directory.relative_to("/")
 
 
 def end_leftovers(owner: Path) -> list[int]:

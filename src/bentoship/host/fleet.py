@@ -15,7 +15,7 @@ from typing import Self
 
 from bentoship.errors import HostError
 
-from . import child, ports, state
+from . import bytecode, child, ports, state
 from .logs import FOLDER, SUPERVISOR, Journal
 from .replica import Replica
 from .router import Router
@@ -138,7 +138,7 @@ class Fleet:
     async def _forget_bytecode(self, unpacked: str) -> None:
         """Remove what was compiled of the folder `unpacked`, unless something still runs from there."""
         if all(replica.wanted.directory != unpacked for replica in self._replicas.values()):
-            await asyncio.to_thread(shutil.rmtree, child.bytecode(self._directory, Path(unpacked)), ignore_errors=True)
+            await asyncio.to_thread(bytecode.forget, self._directory / bytecode.FOLDER, Path(unpacked))
 
     def _reroute(self) -> None:
         backends = {release_id: replica.backend for release_id, replica in self._replicas.items()}

@@ -14,8 +14,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..deployment import Frozen
+from ..host import bytecode
 from ..host.control import UNPACKED, Supervisor
-from ..release.running import of_this_machine
+from ..release.running import of_this_machine, share_bytecode
 from ..release.unpack import unpack
 from .kinds import Kind
 from .server import Properties
@@ -84,6 +85,7 @@ class Service(Kind[ServiceInputs]):
         """Check the bytes, unpack them, start them, wait for `/readyz`; HostError with the last log lines."""
         directory = Path(inputs.directory)
         unpacked = unpack(Path(inputs.archive), directory / UNPACKED)
+        share_bytecode(directory / bytecode.FOLDER, unpacked)
         variables = {**of_this_machine(unpacked), **inputs.variables, "BENTOSHIP_RELEASE": inputs.release}
         url = Supervisor(directory).start(inputs.revision, unpacked, variables, inputs.ready_timeout)
         return f"{inputs.router}/{inputs.revision}", {"url": url}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -11,11 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import GateFailed, ServiceBroken
+from ..errors import GateFailed, ReleaseError, ServiceBroken
 from ..gate import wait_until_ready
-from ..host import child, ports
+from ..host import bytecode, child, ports
 from ..host.launch import command, environment
-from .wheels import native_cache, native_site_packages, runs_here
+from .manifest import NAME, parse
+from .wheels import FOLDER, native_cache, native_site_packages, runs_here
 
 LOG = "serving.log"
 _STOP_SECONDS = 10.0
@@ -29,6 +31,17 @@ def of_this_machine(unpacked: Path) -> dict[str, str]:
         lock = unpacked / "bentofile.lock"
         variables["BENTOSHIP_SITE_PACKAGES"] = str(native_site_packages(lock, native_cache(lock)))
     return variables
+
+
+def share_bytecode(prefix: Path, unpacked: Path) -> None:
+    """Let the release in `unpacked` find what was compiled below `prefix` of others with the very same packages.
+
+    They are most of what a release consists of, and change less often than the service.
+    """
+    with suppress(OSError, ReleaseError):
+        manifest = parse((unpacked / NAME).read_bytes(), unpacked)
+        files = sorted((name, facts.sha256) for name, facts in manifest.files.items() if name.startswith(f"{FOLDER}/"))
+        bytecode.share(prefix, unpacked / FOLDER, hashlib.sha256(repr(files).encode()).hexdigest())
 
 
 @contextmanager

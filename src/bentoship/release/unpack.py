@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import hashlib
+import os
 import shutil
 import stat
 import tempfile
@@ -73,6 +75,8 @@ def _extract_one(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) 
     with archive.open(info) as source, file.open("wb") as sink:
         shutil.copyfileobj(source, sink, _CHUNK)
     file.chmod(0o755 if mode & stat.S_IXUSR else 0o644)
+    dated = calendar.timegm((*info.date_time, 0, 0, 0))  # the same wherever it is unpacked: Python tells bytecode by it
+    os.utime(file, (dated, dated))
 
 
 def unsafe(info: zipfile.ZipInfo) -> str | None:

@@ -15,18 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ...host import child, ports
+from ...host import bytecode, child, ports
 from ...host.replica import Replica
 from ...host.state import Settings, Wanted
+from ...release.running import share_bytecode
 from .. import metadata
 
 Ailment = Literal["dies", "hangs", "slow", "wrong"]
 """What a fault can make of a machine."""
 STATE = "var/lib/bentoship-service"
 UNITS = "etc/systemd/system"
+RELEASES = "var/lib/bentoship/releases/*"
+"""Where the boot script unpacks them."""
 CONSOLE = "console.log"
 ANY_DISK = "disk"
-"""Folder for the bytecode of what lies on the disk of any machine."""
+"""Name that the bytecode of all disks is shared by."""
 READY_TIMEOUT = 3600.0
 """Seconds; who waits for a machine has a patience of its own."""
 _KEPT_LINES = 50
@@ -39,12 +42,12 @@ _SETTINGS = Settings(liveness_interval=86_400, drain=10, grace=10, longest_pause
 class Machine:
     """A machine, from its first start to its end.
 
-    `bytecode` is a folder that all machines share, so that only the first of them that starts a release compiles it:
+    `compiled` is a folder that all machines share, so that only the first of them that starts a release compiles it:
     three quarters of what a start costs. `changed` is called when its service has become ready or ceased to be.
     """
 
     def __init__(
-        self, name: str, disk: Path, bytecode: Path, address: str, tells: metadata.Machine, changed: Callable[[], None]
+        self, name: str, disk: Path, compiled: Path, address: str, tells: metadata.Machine, changed: Callable[[], None]
     ) -> None:
         self.name = name
         self.disk = disk
@@ -60,13 +63,13 @@ class Machine:
         """Whether its service has ever been ready."""
         self.boot_failure: str | None = None
         """The last thing that its boot script said, when that failed."""
-        self._bytecode = bytecode
+        self._bytecode = compiled
         self._address = address
         self._changed = changed
         self._service: Replica | None = None
         self._booting: asyncio.Task[Any] | None = None
         disk.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._share_bytecode()
+        bytecode.share(self._bytecode, disk, ANY_DISK)
 
     @property
     def url(self) -> str | None:
@@ -157,6 +160,8 @@ class Machine:
         await self._end_service()
         if not self.is_alive:  # it was ended while the old service drained
             return
+        for unpacked in (Path(wanted.directory), *self.disk.glob(RELEASES)):
+            share_bytecode(self._bytecode, unpacked)
         self._service = Replica(
             self.name,
             self._at_our_port(wanted),
@@ -190,7 +195,7 @@ class Machine:
         if self.ailment and self.ailment[0] == "hangs":
             self._signal(signal.SIGKILL)
         await self._end_service()
-        self._bytecode_of_disk.unlink(missing_ok=True)
+        bytecode.of(self._bytecode, self.disk).unlink(missing_ok=True)
         await asyncio.to_thread(shutil.rmtree, self.disk, ignore_errors=True)
 
     def print(self, line: str) -> None:
@@ -198,16 +203,6 @@ class Machine:
         self.console.append(line)
         with suppress(OSError), (self.disk / CONSOLE).open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
-
-    @property
-    def _bytecode_of_disk(self) -> Path:
-        return child.below(self._bytecode, self.disk)
-
-    def _share_bytecode(self) -> None:
-        (self._bytecode / ANY_DISK).mkdir(parents=True, exist_ok=True)
-        self._bytecode_of_disk.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            self._bytecode_of_disk.symlink_to(self._bytecode / ANY_DISK)
 
     def _stop_booting(self) -> None:
         if self._booting and self._booting is not asyncio.current_task():

@@ -34,7 +34,7 @@ import aiohttp
 from aiohttp import web
 
 from ...errors import BentoshipError, HostError, Problem
-from ...host import child, ports
+from ...host import bytecode, child, ports
 from ...patience import patience
 from .. import faults, home, metadata
 from ..clock import Clock
@@ -125,7 +125,7 @@ class Plane:
     def machine(self, cloud: str, name: str, tells: metadata.Machine) -> Machine:
         """A new machine, which does nothing yet."""
         disk = self.root / "machines" / name
-        made = Machine(name, disk, self.root / child.BYTECODE, self.url, tells, self._note_change)
+        made = Machine(name, disk, self.root / bytecode.FOLDER, self.url, tells, self._note_change)
         self.machines[name] = made
         self.start(self._afflict(cloud, made))
         return made
