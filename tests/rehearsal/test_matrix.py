@@ -38,7 +38,7 @@ GOLDENS = {
 }
 SENTENCES = {
     "quota": r"[Ll]imit|[Qq]uota|TooMany|maximum",
-    "permission": "not authorized|AccessDenied|AuthorizationFailed",
+    "permission": "not authorized|AccessDenied|AuthorizationFailed|Required '.*' permission",
     "throttling": "[Tt]hrottl|Rate exceeded|RequestLimitExceeded|SlowDown|reduce your request rate|TooManyRequests",
     "internal": "[Ii]nternal",
     "dies": "exited prematurely",

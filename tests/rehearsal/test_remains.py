@@ -84,17 +84,17 @@ def test_what_carries_the_tag_is_found_until_it_is_gone(stage):
 
 
 def test_an_orphan_that_a_fault_has_left_is_named_and_the_command_exits_1(stage):
-    stage.arm("ec2.Eip.create@after = internal")
+    stage.arm("s3.Bucket.create@after = internal")
     with pytest.raises(BentoshipError, match=r"[Ii]nternal"):
         stage.deploy("machine", stage.release("one"))
-    (orphan,) = (each.partition(" ")[2] for each in stage.made() if each.startswith("ec2.Eip "))
+    (orphan,) = (each.partition(" ")[2] for each in stage.made() if each.startswith("s3.Bucket "))
 
     words = ["-C", stage.project.root, "destroy", ENVIRONMENT, "--only", "machine", "--rehearse", "--yes"]
     command = [sys.executable, "-m", "bentoship", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "goes: 1 ec2.Vpc" in done.stderr
-    assert f"/{orphan} is left; remove it by hand" in done.stderr
-    assert (done.returncode, stage.made()) == (1, [f"ec2.Eip {orphan}"])
+    assert f"arn:aws:s3:::{orphan} is left; remove it by hand" in done.stderr
+    assert (done.returncode, stage.made()) == (1, [f"s3.Bucket {orphan}"])
 
     stage.world("aws").delete(orphan)
     again = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)

@@ -138,7 +138,9 @@ class Api:
         found = [
             {"ResourceARN": arn(item)}
             for item in self._world.every(region=asked[REGION])
-            if item.region and item.short_type not in _UNLISTED and item.tags.get(wanted["Key"]) in wanted["Values"]
+            if asked[REGION] in (item.region, item.properties.get("bucketRegion"))
+            and item.short_type not in _UNLISTED
+            and item.tags.get(wanted["Key"]) in wanted["Values"]
         ]
         return {"PaginationToken": "", "ResourceTagMappingList": found}
 
