@@ -37,7 +37,7 @@ GOLDENS = {
     "vmss": "azure/virtual_machine-3",
 }
 SENTENCES = {
-    "quota": r"[Ll]imit|[Qq]uota|TooMany|maximum",
+    "quota": r"[Ll]imit|[Qq]uota|TooMany|maximum|may not have more",
     "permission": "not authorized|AccessDenied|AuthorizationFailed|Required '.*' permission",
     "throttling": "[Tt]hrottl|Rate exceeded|RequestLimitExceeded|SlowDown|reduce your request rate|TooManyRequests",
     "internal": "[Ii]nternal",
