@@ -4,7 +4,8 @@ import pytest
 
 from bentoship import environments
 from bentoship.deployment import READY_TIMEOUT
-from bentoship.errors import InvalidConfiguration
+from bentoship.errors import EngineMissing, InvalidConfiguration
+from bentoship.operations.stacks import need_sdk
 from fake_project import write_project
 
 
@@ -252,6 +253,17 @@ class RackServer(Target):
     project = write_project(tmp_path, {"environments/dev.yaml": text, "infra/targets/on_site/rack_server.py": own})
     (deployment,) = environments.load(project, "dev").deployments
     assert deployment.target.rack == 7
+
+
+def test_a_place_whose_package_of_pulumi_is_missing_is_told_with_what_to_install(tmp_path):
+    own = "from bentoship.deployment import Target\n\nclass Rack(Target):\n    sdk = 'pulumi_of_nowhere'\n"
+    own += "    def provision(self, workload):\n        raise NotImplementedError\n"
+    text = "deployments: {here: {target: local}, cellar: {target: on_site/rack}}"
+    project = write_project(tmp_path, {"environments/dev.yaml": text, "infra/targets/on_site/rack.py": own})
+    here, cellar = environments.load(project, "dev").deployments
+    need_sdk(here)
+    with pytest.raises(EngineMissing, match=r"cellar: on_site/rack needs .* pulumi_of_nowhere"):
+        need_sdk(cellar)
 
 
 def test_what_is_about_the_end_is_inherited_and_no_part_of_the_configuration(tmp_path):

@@ -173,6 +173,9 @@ class Splitting:
 class Target(Frozen, ABC):
     """Where a workload runs. The fields are what this kind of place must be told."""
 
+    sdk: ClassVar[str] = ""
+    """The package of Pulumi for this place, which `provision` imports; bentoship itself doesn't depend on it."""
+
     keeps_releases: ClassVar[bool] = True
     """Whether the place keeps every release that the ledger keeps; else its sealed zip must be on this machine."""
     splitting: ClassVar[Splitting] = Splitting("never", "this target doesn't say that it can divide the traffic")
@@ -226,7 +229,7 @@ class Deployment:
     protect: bool = False
     """Whether `destroy` refuses to remove it."""
     ttl: float | None = None
-    """Seconds after its last `up` from which on it has expired; None when it never does."""
+    """Seconds after a release last went live there from which on it has expired; None when it never does."""
     hooks: Hooks = Hooks()
 
     @property

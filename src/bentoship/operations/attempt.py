@@ -19,7 +19,7 @@ from ..errors import BentoshipError, EngineError, StackLocked, UpdateFailed
 from ..ledger import Entry, Intent, Ledger
 from ..project import Project, write_private
 from . import provenance
-from .stacks import Tell, whoami, with_lock
+from .stacks import Tell, need_sdk, whoami, with_lock
 
 GATE = "bentoship:index:Gate"
 Watch = Callable[[str, Event], None]
@@ -60,6 +60,7 @@ class Attempt:
 
         An intent whose work was interrupted stays, as `unfinished`.
         """
+        need_sdk(self.deployment)
         final, offered = self.project.intent(self.stack.name), self._offered
         write_private(offered, intent.model_dump_json(), replace=True)
         try:

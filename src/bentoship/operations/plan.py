@@ -17,7 +17,7 @@ from ..errors import BentoshipError
 from ..ledger import Intent
 from ..project import Project
 from .attempt import Remembered, Watch, new_entry
-from .stacks import Tell, alone, chosen, each, stack_of, with_lock
+from .stacks import Tell, alone, chosen, each, need_sdk, stack_of, with_lock
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ def plan(
     entry = new_entry(sealed.id, engine.version)
 
     def act(deployment: Deployment) -> Planned:
+        need_sdk(deployment)
         stack = stack_of(project, environment, deployment, engine)
         with alone(project, stack.name), _existing(stack) as outputs:
             before = Remembered.read(outputs)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TypeVar
 
 import psutil
@@ -21,7 +22,7 @@ from ..deployment import Deployment, Environment, now
 from ..engine import locks
 from ..engine.install import CommandLine
 from ..engine.stack import Stack, interrupt_all
-from ..errors import BentoshipError, InvalidConfiguration, StackLocked, UpdateInterrupted
+from ..errors import BentoshipError, EngineMissing, InvalidConfiguration, StackLocked, UpdateInterrupted
 from ..project import Project
 
 Result = TypeVar("Result")
@@ -46,6 +47,14 @@ def stack_of(project: Project, environment: Environment, deployment: Deployment,
     if project.rehearses:
         around, secrets_provider = {**around, **rehearsal.environment(project)}, "passphrase"
     return Stack(deployment.stack, project.engine_folder, engine, around, secrets_provider)
+
+
+def need_sdk(deployment: Deployment) -> None:
+    """Raise EngineMissing when the package of Pulumi is not here that the program is going to import for it."""
+    sdk, extra = deployment.target.sdk, deployment.target_name.partition("/")[0]
+    if sdk and find_spec(sdk) is None:
+        fault = f"{deployment.target_name} needs the package {sdk}, which is not installed"
+        raise EngineMissing(f"deployment {deployment.name}", fault, f"pip install 'bentoship[{extra}]'")
 
 
 def chosen(environment: Environment, only: str | None) -> Sequence[Deployment]:

@@ -19,6 +19,7 @@ KeptDays = Literal[
 class AwsTarget(Target):
     """The fields that the targets on AWS share."""
 
+    sdk: ClassVar[str] = "pulumi_aws"
     forgets_within: ClassVar[float] = 600
 
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="region of AWS, such as `eu-central-1`")

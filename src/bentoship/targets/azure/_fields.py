@@ -15,6 +15,7 @@ GUID = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 class AzureTarget(Target):
     """The fields that the targets on Azure share."""
 
+    sdk: ClassVar[str] = "pulumi_azure_native"
     stays: ClassVar[tuple[str, ...]] = ("the workspace with its logs, which Azure can bring back for 14 days",)
     forgets_within: ClassVar[float] = 120
 
