@@ -57,7 +57,7 @@ class Shared(Frozen):
     ttl: str | None = Field(
         default=None,
         pattern=DURATION,
-        description="time after a release last went live there from which on `destroy --expired` removes it; 90m, 8h, 2d",
+        description="`destroy --expired` removes it so long after a release last went live there: 90m, 8h, 2d",
     )
     before_up: str | None = Field(
         default=None, min_length=1, description="command of the shell before `up`; when it fails, nothing is touched"
