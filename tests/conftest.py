@@ -49,6 +49,7 @@ REAL = (
 LONG = (
     "operations/test_batch.py::test_interrupted_it_is_carried_on_and_no_row_is_lost_or_answered_twice[2-130]",
     "operations/test_canary.py::test_a_canary_that_is_as_good_as_the_stable_release_goes_live",
+    "operations/test_canary.py::test_a_canary_that_dies_and_does_not_come_back_goes_back",
     "operations/test_canary.py::test_a_canary_whose_command_was_killed_is_seen_carried_on_and_ended_by_others",
     "operations/test_destroy.py::test_what_is_protected_stays_and_what_has_expired_goes",
     "operations/test_prune.py::test_what_nobody_keeps_any_more_goes_from_this_machine",
@@ -57,6 +58,7 @@ LONG = (
     "operations/test_rollback.py::test_where_there_is_nothing_to_go_back_to_nothing_is_changed",
     "operations/test_up.py::test_a_reader_of_our_talk_that_goes_away_stops_nothing",
     "operations/test_up.py::test_a_stable_url_moves_when_its_port_is_changed",
+    "operations/test_up.py::test_an_interrupted_up_ends_well_and_is_carried_on_by_the_next[1]",
     "operations/test_up.py::test_an_interrupted_up_ends_well_and_is_carried_on_by_the_next[15]",
     "operations/test_up.py::test_an_up_with_nothing_to_do_asks_the_engine_once",
     "operations/test_up.py::test_kill_9_of_up_at_any_step_then_up_again[ready]",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import time
 
+import psutil
 import pytest
 from conftest_operations import Customers, history, live, versions
 
 from bentoship.host import state
+from bentoship.host.control import UNPACKED
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two_releases")]
 
@@ -63,6 +65,24 @@ def test_a_canary_that_fails_more_often_goes_back_by_itself(second_live):
     assert (recorded["gate"]["passed"], "requests failed" in recorded["reason"]) == (True, True)
     assert live(shop) == second
     assert len(shop.supervisor.status().releases) == 1
+
+
+def test_a_canary_that_dies_and_does_not_come_back_goes_back(second_live):
+    shop, _, second = second_live
+    shop.change("three")
+    going = shop.start("up", "dev", "--canary", "30", "--for", "1h")
+    while "% of the traffic" not in going.stderr.readline():
+        assert going.poll() is None
+    (canary,) = [release for release in shop.supervisor.status().releases if not release.id.startswith(second[:12])]
+    for unpacked in (shop.supervisor.directory / UNPACKED).iterdir():
+        if unpacked.name.startswith(canary.id[:12]):
+            (unpacked / "run.sh").write_text("exit 1\n")
+    psutil.Process(canary.pid).kill()
+    _, told = going.communicate(timeout=120)
+    assert going.returncode == 1
+    assert "went back: it is not ready" in told
+    assert versions(shop, 5) == ["two"] * 5
+    assert live(shop) == second
 
 
 def test_a_canary_whose_command_was_killed_is_seen_carried_on_and_ended_by_others(second_live):

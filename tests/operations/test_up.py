@@ -249,7 +249,7 @@ def test_kill_9_of_up_at_any_step_then_up_again(shop, moment):
     assert json.loads(shop.run("plan", "dev", "--json").stdout)["changed"] is False
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_up_ends_well_and_is_carried_on_by_the_next(shop, how):
     shop.run("build")
     interrupted = shop.start("up", "dev")

@@ -39,7 +39,9 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit code of one command."""
     state: dict[str, str] = {}
-    signal.signal(signal.SIGTERM, _interrupt)  # what runs below us is to end well, whoever asks
+    for number in (signal.SIGTERM, signal.SIGHUP):  # what runs below us is to end well, whoever asks
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup: the terminal may go
+            signal.signal(number, _interrupt)
     try:
         code = bentoship.main(args=arguments, prog_name="bentoship", obj=state, standalone_mode=False)
     except BentoshipError as error:

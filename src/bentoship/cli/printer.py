@@ -103,7 +103,7 @@ class Progress:
         yield f"{step_line(step)}  {time.monotonic() - begin:.1f} s"
 
     def _say(self, sentence: str) -> None:
-        with suppress(BrokenPipeError):  # nobody reads along any more; the work goes on all the same
+        with suppress(OSError):  # nobody reads along any more, or the terminal is gone; the work goes on all the same
             self._last = time.monotonic()
             click.echo(sentence, err=True)
 

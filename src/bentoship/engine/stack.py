@@ -233,11 +233,17 @@ class Stack:
             _running[process] = False
             collector = threading.Thread(target=lambda: complaints.extend(process.stderr or ()), daemon=True)
             collector.start()
+            unheard: Exception | None = None
             for event in filter(None, map(read_event, process.stdout or ())):
                 run.take(event)
-                on_event(event)
+                try:
+                    on_event(event)
+                except Exception as error:  # noqa: BLE001 - an engine that nobody reads dies in the middle of a step
+                    unheard = unheard or error
             collector.join()
         interrupted = _running.pop(process)
+        if unheard:
+            raise unheard
         if process.returncode and interrupted:
             raise UpdateInterrupted(self.name, "was interrupted", "the same command carries on from here")
         if process.returncode:

@@ -58,16 +58,19 @@ class Attempt:
     def run(self, intent: Intent) -> Outcome:
         """Make the stack what `intent` says; only then is it what a plain `pulumi up` would do again.
 
-        An intent whose work was interrupted stays, as `unfinished`.
+        An intent whose work was interrupted stays, as `unfinished`, until it is finished or another one is begun.
         """
         need_sdk(self.deployment)
-        final, offered = self.project.intent(self.stack.name), self._offered
+        final, offered, unfinished = self.project.intent(self.stack.name), self._offered, self.unfinished
         write_private(offered, intent.model_dump_json(), replace=True)
         try:
             values = {"intent": str(offered)}
             outcome = with_lock(self.stack, lambda: self.stack.up(self.watch, values), self.tell)
-        except (UpdateFailed, StackLocked):
-            offered.unlink(missing_ok=True)
+        except (UpdateFailed, StackLocked) as error:
+            if unfinished and (isinstance(error, StackLocked) or intent.begun is None):
+                write_private(offered, unfinished.model_dump_json(), replace=True)
+            else:
+                offered.unlink(missing_ok=True)
             raise
         exported = outcome.outputs.get("ledger")  # with what the program has measured
         ledger = Ledger.read(exported) if exported else intent.ledger

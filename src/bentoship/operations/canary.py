@@ -25,6 +25,8 @@ from .status import RELEASE_HEADER
 
 LOOK = 1.0
 """Seconds between two looks at the answers; with each of them the service is asked its first golden example."""
+AWAY = 5
+"""Looks in a row that a canary may not be ready at: its process is started again when it dies."""
 TOLERATED = 0.01
 """So large a part of the answers may always fail, whatever the stable release does."""
 DOUBT = 0.001
@@ -117,15 +119,29 @@ def _watch(attempt: Attempt, url: str, ledger: Ledger, under_way: UnderWay) -> s
     attempt.tell(f"{attempt.stack.name}: canary {canary.short} has {share} % of the traffic for {seconds:g} s")
     until = time.monotonic() + seconds
     seen: Mapping[str, Answers] = {}
+    looks_away = 0
     while (left := until - time.monotonic()) > 0:
         asking.ask()
         pause(min(LOOK, left), attempt.stack.name)
         seen = measure()
-        if clause := worse(seen.get(stable.short, Answers()), seen.get(canary.short, Answers())):
+        if clause := worse(seen.get(stable.short, Answers()), seen.get(canary.short, Answers())) or asking.unheard():
             return clause
+        ailment = _ailment(attempt.project.local(attempt.stack.name), canary) if counted else None
+        looks_away = looks_away + 1 if ailment else 0
+        if ailment and (looks_away == AWAY or left <= LOOK):
+            return ailment
     found = seen.get(canary.short, Answers())
     attempt.tell(f"{attempt.stack.name}: the canary answered {found.count} requests, {found.failed} failed")
     return None
+
+
+def _ailment(directory: Path, canary: ReleaseRef) -> str | None:
+    """A clause that says why the canary can't answer here: it would get no request, and so fail none."""
+    status = Supervisor(directory).status()
+    found = next((each for each in status.releases if short(each.id) == canary.short), None) if status else None
+    if found is None:
+        return "it does not run any more"
+    return None if found.ready else f"it is not ready: {found.failure or 'it does not answer /readyz'}"
 
 
 def worse(stable: Answers, canary: Answers) -> str | None:
@@ -179,9 +195,11 @@ class Asking:
 
     def __post_init__(self) -> None:
         self._tallies: defaultdict[str, Tally] = defaultdict(Tally)
+        self._nobody = Tally()
+        """What no release says that it has answered, such as a load balancer's own 502."""
 
     def ask(self) -> None:
-        """Ask once; what isn't answered counts for nobody, since nobody says whose it was."""
+        """Ask once."""
         if self.example is None:
             return
         begin = time.monotonic()
@@ -194,9 +212,18 @@ class Asking:
                 trust_env=False,
             )
         except httpx.HTTPError:
+            self._nobody.ended()
             return
-        if release := answer.headers.get(RELEASE_HEADER):
-            self._tallies[release].answered(answer.status_code, time.monotonic() - begin)
+        tally = self._tallies[release] if (release := answer.headers.get(RELEASE_HEADER)) else self._nobody
+        tally.answered(answer.status_code, time.monotonic() - begin)
+
+    def unheard(self) -> str | None:
+        """A clause when more failed than by chance that no release had answered: an instance that died says no name."""
+        lost, told = self._nobody.answers(), sum(tally.answers().count for tally in self._tallies.values())
+        asked = lost.count + told
+        if not lost.failed or chance(asked, lost.failed, TOLERATED) >= DOUBT:
+            return None
+        return f"{lost.failed} of {asked} questions were answered by no release"
 
     def answers(self) -> Mapping[str, Answers]:
         """What has been answered so far."""

@@ -106,7 +106,7 @@ def _of(found: Known, beginning: str | None) -> tuple[Entry, ...] | BentoshipErr
 
 def _status(found: Known) -> Status:
     live = found.ledger.live
-    latest = next((entry for entry in found.ledger.entries if live and entry.release == live.id), None)
+    latest = found.ledger.latest(live.id) if live else None
     ready, answered_by = asked(found.url) if found.url else (False, None)
     return Status(
         found.deployment.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Self
 
 import httpx
@@ -48,6 +48,10 @@ class Refusal(Exception):
         return self.status in _BUSY
 
 
+_RENEWED_BEFORE = 300
+"""Seconds before its end at which a token is asked for anew."""
+
+
 class Patience:
     """How long to wait, and how often to look: soon at first, then every ten seconds."""
 
@@ -71,10 +75,9 @@ class Arm:
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         double = os.environ.get(ENDPOINT)
-        token = "no account" if double else _token(patience.where)
         self._client = httpx.Client(
             base_url=double or AZURE,
-            headers={"Authorization": f"Bearer {token}"},
+            auth=_Bearer((lambda: "no account") if double else _tokens(patience.where)),
             timeout=60,
             trust_env=double is None,
         )
@@ -151,6 +154,18 @@ class Arm:
             self._patience.wait(str(refusal))
 
 
+class _Bearer(httpx.Auth):
+    """Shows the token that is good now: one lives for an hour or so, and a rollout may take longer."""
+
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._token = token
+        token()  # who has no credentials is told at once
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token()}"
+        yield request
+
+
 def _json(response: httpx.Response) -> dict[str, Any]:
     try:
         found = response.json()
@@ -164,8 +179,11 @@ def _refusal(status: int, answer: Mapping[str, Any]) -> Refusal:
     return Refusal(status, str(error.get("code") or status), str(error.get("message") or "no reason given"))
 
 
-def _token(where: str) -> str:
-    """A token of the same identity that Pulumi's provider uses, found by the same variables; UpdateFailed if none."""
+def _tokens(where: str) -> Callable[[], str]:
+    """Tokens of the same identity that Pulumi's provider uses, found by the same variables, each while it is good.
+
+    Asking for one raises UpdateFailed when there is none.
+    """
     try:
         from azure import identity  # noqa: PLC0415 - other targets do without it
         from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415
@@ -182,8 +200,17 @@ def _token(where: str) -> str:
         found = identity.ManagedIdentityCredential(client_id=said["CLIENT_ID"] or None)
     else:
         found = identity.AzureCliCredential()
-    try:
-        return str(found.get_token(f"{AZURE}/.default").token)
-    except (ClientAuthenticationError, ValueError) as error:
-        sentence = str(error).partition("\n")[0]
-        raise UpdateFailed(where, sentence, "docs/azure.md says where credentials are looked for") from error
+    held: Any = None
+
+    def token() -> str:
+        nonlocal held
+        if held is not None and held.expires_on > time.time() + _RENEWED_BEFORE:
+            return str(held.token)
+        try:
+            held = found.get_token(f"{AZURE}/.default")
+            return str(held.token)
+        except (ClientAuthenticationError, ValueError) as error:
+            sentence = str(error).partition("\n")[0]
+            raise UpdateFailed(where, sentence, "docs/azure.md says where credentials are looked for") from error
+
+    return token

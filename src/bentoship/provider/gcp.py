@@ -269,7 +269,7 @@ class GroupRollout(Kind[GroupRolloutInputs]):
         """Wait for as long as machines come; UpdateFailed, with the group's own errors, when none does any more."""
         where = f"instance group {inputs.group}"
         google, begun = Google("compute", where), time.time()
-        seen, patience = "", Patience(inputs.patience, self._cancelled)
+        seen, most, patience = "", 0, Patience(inputs.patience, self._cancelled)
         while True:
             group = google.get(inputs.path)
             if group is None:
@@ -279,7 +279,10 @@ class GroupRollout(Kind[GroupRolloutInputs]):
                 return f"{inputs.group}/rollout", {}
             if (progress := _progress(group, machines, inputs)) != seen:
                 self._tell(f"{inputs.group}: {progress}")
-                seen, patience = progress, Patience(inputs.patience, self._cancelled)
+                seen = progress
+            done = sum(_is_new(machine, inputs) for machine in machines)
+            if done > most:  # machines that come and die again are no progress
+                most, patience = done, Patience(inputs.patience, self._cancelled)
             stalled = f"the rollout is stalled: {progress}"
             patience.wait(where, stalled, lambda machines=machines: _reasons(google, inputs, machines, begun))  # type: ignore[misc]
 
