@@ -59,9 +59,10 @@ def test_one_that_fails_before_stops_all_and_one_that_fails_after_undoes_nothing
     assert (versions(shop), history(shop)) == (["two"], before)
 
 
-def test_an_interrupt_ends_the_one_that_runs_and_all_that_it_started(facts):
+@pytest.mark.parametrize("waits", ["; wait", "", "; trap '' TERM; wait"])
+def test_an_interrupt_ends_the_one_that_runs_and_all_that_it_started(facts, waits):
     shop, _, told = facts
-    shop.configure(before_up="sleep 86399 & echo $! >told; echo begun; wait", on_failure="touch failed")
+    shop.configure(before_up=f"sleep 86399 & echo $! >told; echo begun{waits}", on_failure="touch failed")
     running = shop.start("up", "dev")
     seen = next(line for line in running.stderr if "before_up: begun" in line)
     assert seen.startswith("dev-local: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -79,3 +80,10 @@ def test_what_the_record_says_of_the_gate_decides(gate, seconds, fault):
     entry = Entry(release=64 * "0", at="2026-11-21T10:00:00+00:00", by="anna@here", gate=gate, seconds=seconds)
     problems = promote._against_record("dev-local", entry, soak=0)
     assert [fault in problem.fault for problem in problems] == ([True] if fault else [])
+
+
+@pytest.mark.parametrize(("canary", "faults"), [(3590.0, 1), (60.0, 0)])
+def test_a_canary_is_no_part_of_the_time_for_which_a_release_has_been_live(canary, faults):
+    begun = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    entry = Entry(release=64 * "0", at=begun, by="anna@here", gate=GATED, seconds={"live": 3.0, "canary": canary})
+    assert len(promote._against_record("dev-local", entry, soak=600)) == faults

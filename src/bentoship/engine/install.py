@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -148,15 +149,16 @@ def _official_installer(tell: Tell) -> CommandLine:
     from semver import VersionInfo  # noqa: PLC0415
 
     tell(f"pulumi {BUILT_VERSION}: asking the official installer")
-    root = cache() / f"installed-v{BUILT_VERSION}"
     final = cache() / f"v{BUILT_VERSION}-official"
-    try:
-        PulumiCommand.install(root=str(root), version=VersionInfo.parse(BUILT_VERSION))
-    except Exception as error:
-        shutil.rmtree(root, ignore_errors=True)
-        raise _NotThisWayError("the official installer could not download it (no internet?)") from error
-    shutil.rmtree(final, ignore_errors=True)
-    root.rename(final)
+    cache().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache(), prefix="installing-") as temporary:
+        root = Path(temporary) / "pulumi"
+        try:
+            PulumiCommand.install(root=str(root), version=VersionInfo.parse(BUILT_VERSION))
+        except Exception as error:
+            raise _NotThisWayError("the official installer could not download it (no internet?)") from error
+        with suppress(OSError):  # another one was faster, and what it brought is the same
+            root.rename(final)
     found = _cached(final, "installer")
     if found is None:
         raise _NotThisWayError("what the official installer brought does not run here")

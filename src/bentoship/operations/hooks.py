@@ -15,6 +15,8 @@ from ..project import REHEARSE
 from .attempt import Attempt, Deployed
 from .stacks import stopping
 
+_GRACE = 5.0
+"""Seconds that a hook has to end after it was told to."""
 _LOOK = 0.2
 """Seconds between two looks whether a command that runs is to be ended."""
 _LONGEST = 10_000
@@ -66,9 +68,11 @@ def _run(
         errors="replace",
         start_new_session=True,  # so that all of it can be ended
     ) as process:
-        threading.Thread(target=_end_when, args=(stop, process), daemon=True).start()
-        for line in process.stdout or ():
+        over = threading.Event()
+        threading.Thread(target=_end_when, args=(stop, process.pid, over), daemon=True).start()
+        for line in process.stdout or ():  # until all that it started has ended, too
             attempt.tell(f"{attempt.stack.name}: {name}: {line.rstrip()}")
+        over.set()
     if stop.is_set():
         raise UpdateInterrupted(attempt.stack.name, f"was interrupted in {name}", "the same command begins again")
     return process.returncode
@@ -89,9 +93,12 @@ def _facts(attempt: Attempt, release: ReleaseRef, more: Mapping[str, str]) -> di
     return {**{f"BENTOSHIP_{name}": value for name, value in facts.items()}, **rehearses}
 
 
-def _end_when(stop: threading.Event, process: subprocess.Popen[str]) -> None:
-    while process.poll() is None:
-        if stop.wait(_LOOK):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+def _end_when(stop: threading.Event, group: int, over: threading.Event) -> None:
+    while not stop.wait(_LOOK):
+        if over.is_set():
+            return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(group, number)
+        if over.wait(_GRACE):
             return
