@@ -16,12 +16,16 @@ from pathlib import Path
 
 import pytest
 from killed import VICTIMS
-from stage import ENVIRONMENT, SOURCE, Stage, who
+from stage import ENVIRONMENT, IS_WHOLE, SOURCE, Stage, who
 
 from bentoship.deployment import ReleaseRef
 from bentoship.operations.status import known
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(2400),
+    pytest.mark.skipif(not IS_WHOLE, reason="`make test-matrix` kills them"),
+]
 TARGETS = ("beanstalk", "engine", "app")
 """One a cloud."""
 SCRIPT = Path(__file__).parent / "killed.py"
