@@ -157,6 +157,8 @@ def _official_installer(tell: Tell) -> CommandLine:
             PulumiCommand.install(root=str(root), version=VersionInfo.parse(BUILT_VERSION))
         except Exception as error:
             raise _NotThisWayError("the official installer could not download it (no internet?)") from error
+        if _cached(final, "installer") is None:  # what was left there is of no use
+            shutil.rmtree(final, ignore_errors=True)
         with suppress(OSError):  # another one was faster, and what it brought is the same
             root.rename(final)
     found = _cached(final, "installer")

@@ -70,9 +70,11 @@ def _run(
     ) as process:
         over = threading.Event()
         threading.Thread(target=_end_when, args=(stop, process.pid, over), daemon=True).start()
-        for line in process.stdout or ():  # until all that it started has ended, too
-            attempt.tell(f"{attempt.stack.name}: {name}: {line.rstrip()}")
-        over.set()
+        try:
+            for line in process.stdout or ():  # until all that it started has ended, too
+                attempt.tell(f"{attempt.stack.name}: {name}: {line.rstrip()}")
+        finally:
+            over.set()
     if stop.is_set():
         raise UpdateInterrupted(attempt.stack.name, f"was interrupted in {name}", "the same command begins again")
     return process.returncode
