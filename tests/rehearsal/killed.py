@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from itertools import count
 from pathlib import Path
 
 import psutil
@@ -29,13 +28,13 @@ class Killer:
     """Watches the engine, and kills once."""
 
     def __init__(self, victim: str, step: int) -> None:
-        self._victim, self._step, self._count = victim, step, count(1)
+        self._victim, self._step = victim, step
         self.seen = 0
 
     def watch(self, event) -> None:
         if event.step is None or event.step.is_stack or event.step.operation in UNCHANGED:
             return
-        self.seen = next(self._count)
+        self.seen += 1
         if self.seen == self._step:
             for process in self._victims():
                 process.send_signal(signal.SIGKILL)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 
@@ -16,7 +15,7 @@ from ..deployment import Canary, Example, ReleaseRef
 from ..errors import BentoshipError, InvalidConfiguration, UpdateFailed
 from ..gate import ANSWER_TIMEOUT, authorization
 from ..host.control import Supervisor
-from ..host.status import short
+from ..host.status import Status, short
 from ..host.tally import Answers, Tally
 from ..ledger import Entry, Ledger, UnderWay
 from .attempt import Attempt, Deployed, Remembered, move, refuse_another
@@ -36,9 +35,6 @@ ENOUGH = 20
 SLOWER = 2.0
 NOTICEABLE = 50.0
 """A canary is too slow when its 95th percentile is SLOWER times the other's, and so many milliseconds above it."""
-
-Measure = Callable[[], Mapping[str, Answers]]
-"""What each release has answered since the canary began, by the first twelve digits of its id."""
 
 
 def try_out(attempt: Attempt, new: ReleaseRef, entry: Entry, canary: Canary) -> Deployed:
@@ -114,7 +110,7 @@ def _watch(attempt: Attempt, url: str, ledger: Ledger, under_way: UnderWay) -> s
     example = canary.examples[0] if canary.examples else None
     asking = Asking(url, example)
     counted = attempt.deployment.target.splitting.how == "counted"
-    measure: Measure = (lambda: counted_by(attempt.project.local(attempt.stack.name))) if counted else asking.answers
+    supervisor = Supervisor(attempt.project.local(attempt.stack.name)) if counted else None
     share, seconds = under_way.canary.percent, under_way.canary.seconds
     attempt.tell(f"{attempt.stack.name}: canary {canary.short} has {share} % of the traffic for {seconds:g} s")
     until = time.monotonic() + seconds
@@ -123,10 +119,11 @@ def _watch(attempt: Attempt, url: str, ledger: Ledger, under_way: UnderWay) -> s
     while (left := until - time.monotonic()) > 0:
         asking.ask()
         pause(min(LOOK, left), attempt.stack.name)
-        seen = measure()
+        status = supervisor.status() if supervisor else None
+        seen = counted_by(status) if supervisor else asking.answers()
         if clause := worse(seen.get(stable.short, Answers()), seen.get(canary.short, Answers())) or asking.unheard():
             return clause
-        ailment = _ailment(attempt.project.local(attempt.stack.name), canary) if counted else None
+        ailment = _ailment(status, canary) if supervisor else None
         looks_away = looks_away + 1 if ailment else 0
         if ailment and (looks_away == AWAY or left <= LOOK):
             return ailment
@@ -135,9 +132,8 @@ def _watch(attempt: Attempt, url: str, ledger: Ledger, under_way: UnderWay) -> s
     return None
 
 
-def _ailment(directory: Path, canary: ReleaseRef) -> str | None:
+def _ailment(status: Status | None, canary: ReleaseRef) -> str | None:
     """A clause that says why the canary can't answer here: it would get no request, and so fail none."""
-    status = Supervisor(directory).status()
     found = next((each for each in status.releases if short(each.id) == canary.short), None) if status else None
     if found is None:
         return "it does not run any more"
@@ -180,9 +176,8 @@ def chance(count: int, failed: int, usual: float) -> float:
     return min(1.0, total)
 
 
-def counted_by(directory: Path) -> Mapping[str, Answers]:
-    """What the router of the deployment in `directory` has counted, by the first twelve digits of the release."""
-    status = Supervisor(directory).status()
+def counted_by(status: Status | None) -> Mapping[str, Answers]:
+    """What the router of a supervisor has counted, by the first twelve digits of the release; nothing if it is gone."""
     return {short(release.id): release.answers for release in status.releases} if status else {}
 
 

@@ -9,6 +9,7 @@ from .. import environments
 from ..deployment import Deployment
 from ..engine import install
 from ..errors import BentoshipError
+from ..host.control import Supervisor
 from ..host.tally import Answers
 from ..project import Project
 from .attempt import Attempt, Deployed, Watch
@@ -51,7 +52,7 @@ def traffic(
             continue
         deployment, ledger = value.deployment, value.ledger
         counts = deployment.target.splitting.how == "counted"
-        answers = counted_by(project.local(deployment.stack)) if counts else {}
+        answers = counted_by(Supervisor(project.local(deployment.stack)).status()) if counts else {}
         shares = tuple(
             Share(
                 release,

@@ -33,6 +33,8 @@ _REMEDIES = {
     "ExpiredAuthenticationToken": "log in to Azure again",
     "SubscriptionNotFound": "check `subscription` and whose credentials these are: `az account show`",
 }
+_RENEWED_BEFORE = 300
+"""Seconds before its end at which a token is asked for anew."""
 
 
 class Refusal(Exception):
@@ -46,10 +48,6 @@ class Refusal(Exception):
     def may_pass(self) -> bool:
         """Whether the same request may be granted later."""
         return self.status in _BUSY
-
-
-_RENEWED_BEFORE = 300
-"""Seconds before its end at which a token is asked for anew."""
 
 
 class Patience:

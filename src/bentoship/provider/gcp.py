@@ -277,10 +277,10 @@ class GroupRollout(Kind[GroupRolloutInputs]):
             machines = google.post(f"{inputs.path}/listManagedInstances").get("managedInstances", [])
             if _is_done(group, machines, inputs):
                 return f"{inputs.group}/rollout", {}
-            if (progress := _progress(group, machines, inputs)) != seen:
+            done = sum(_is_new(machine, inputs) for machine in machines)
+            if (progress := _progress(group, len(machines), done, inputs)) != seen:
                 self._tell(f"{inputs.group}: {progress}")
                 seen = progress
-            done = sum(_is_new(machine, inputs) for machine in machines)
             if done > most:  # machines that come and die again are no progress
                 most, patience = done, Patience(inputs.patience, self._cancelled)
             stalled = f"the rollout is stalled: {progress}"
@@ -367,11 +367,9 @@ def _is_new(machine: Mapping[str, Any], inputs: GroupRolloutInputs) -> bool:
     return _same(template, inputs.template) and machine.get("currentAction", "NONE") == "NONE"
 
 
-def _progress(group: Mapping[str, Any], machines: Sequence[Mapping[str, Any]], inputs: GroupRolloutInputs) -> str:
-    done = sum(_is_new(machine, inputs) for machine in machines)
+def _progress(group: Mapping[str, Any], machines: int, done: int, inputs: GroupRolloutInputs) -> str:
     asked = max(inputs.size, int(group.get("targetSize", 0)))
-    others = len(machines) - done
-    return f"{done} of {asked} machines run the release, {others} others are there"
+    return f"{done} of {asked} machines run the release, {machines - done} others are there"
 
 
 def _reasons(
