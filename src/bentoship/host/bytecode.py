@@ -7,14 +7,12 @@ when their files have the same bytes and the same dates.
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
 FOLDER = "bytecode"
 """Folder of a supervisor that its releases get as PYTHONPYCACHEPREFIX."""
-_SHARED = "shared"
 
 
 def of(prefix: Path, directory: Path) -> Path:
@@ -22,20 +20,15 @@ def of(prefix: Path, directory: Path) -> Path:
     return prefix / directory.relative_to("/")
 
 
-def share(prefix: Path, directory: Path, name: str) -> None:
-    """Let all directories that are shared by one `name` find what was compiled of any of them."""
-    shared, link = prefix / _SHARED / name, of(prefix, directory)
-    shared.mkdir(parents=True, exist_ok=True)
+def share(prefix: Path, directory: Path, common: Path) -> None:
+    """Keep what is compiled of `directory` in the folder `common`, where others find it."""
+    common.mkdir(parents=True, exist_ok=True)
+    link = of(prefix, directory)
     link.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
-        link.symlink_to(shared)
+        link.symlink_to(common)
 
 
-def forget(prefix: Path, release: Path) -> None:
-    """Remove what was compiled of the folder `release`, and what no release beside it shares any more."""
-    gone = of(prefix, release)
-    shutil.rmtree(gone, ignore_errors=True)
-    used = {os.path.realpath(link) for link in gone.parent.glob("*/*") if link.is_symlink()}
-    for shared in (prefix / _SHARED).glob("*"):
-        if os.path.realpath(shared) not in used:
-            shutil.rmtree(shared, ignore_errors=True)
+def forget(prefix: Path, directory: Path) -> None:
+    """Remove what was compiled of `directory` alone."""
+    shutil.rmtree(of(prefix, directory), ignore_errors=True)

@@ -16,6 +16,7 @@ from ..errors import GateFailed, ReleaseError, ServiceBroken
 from ..gate import wait_until_ready
 from ..host import bytecode, child, ports
 from ..host.launch import command, environment
+from ..project import cache
 from .manifest import NAME, parse
 from .wheels import FOLDER, native_cache, native_site_packages, runs_here
 
@@ -33,15 +34,21 @@ def of_this_machine(unpacked: Path) -> dict[str, str]:
     return variables
 
 
-def share_bytecode(prefix: Path, unpacked: Path) -> None:
-    """Let the release in `unpacked` find what was compiled below `prefix` of others with the very same packages.
+def compiled() -> Path:
+    """Where this machine keeps what Python compiles of packages, by the digest of these."""
+    return cache() / "bytecode"
 
-    They are most of what a release consists of, and change less often than the service.
+
+def share_bytecode(prefix: Path, unpacked: Path) -> None:
+    """Let the release in `unpacked`, which is going to run with `prefix`, find what was compiled of its very packages.
+
+    They are most of what a release consists of, and change less often than the service. All projects of this machine
+    share what is compiled of them.
     """
     with suppress(OSError, ReleaseError):
         manifest = parse((unpacked / NAME).read_bytes(), unpacked)
         files = sorted((name, facts.sha256) for name, facts in manifest.files.items() if name.startswith(f"{FOLDER}/"))
-        bytecode.share(prefix, unpacked / FOLDER, hashlib.sha256(repr(files).encode()).hexdigest())
+        bytecode.share(prefix, unpacked / FOLDER, compiled() / hashlib.sha256(repr(files).encode()).hexdigest())
 
 
 @contextmanager

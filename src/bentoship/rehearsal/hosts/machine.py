@@ -29,7 +29,7 @@ RELEASES = "var/lib/bentoship/releases/*"
 """Where the boot script unpacks them."""
 CONSOLE = "console.log"
 ANY_DISK = "disk"
-"""Name that the bytecode of all disks is shared by."""
+"""Folder for the bytecode of what lies on the disk of any machine."""
 READY_TIMEOUT = 3600.0
 """Seconds; who waits for a machine has a patience of its own."""
 _KEPT_LINES = 50
@@ -69,7 +69,7 @@ class Machine:
         self._service: Replica | None = None
         self._booting: asyncio.Task[Any] | None = None
         disk.mkdir(parents=True, exist_ok=True, mode=0o700)
-        bytecode.share(self._bytecode, disk, ANY_DISK)
+        bytecode.share(compiled, disk, compiled / ANY_DISK)
 
     @property
     def url(self) -> str | None:
