@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-Reply = tuple[int, bytes]
+Reply = tuple[int, bytes | Iterable[bytes]]
+"""A status, and a body: whole, or in the pieces in which it comes."""
 
 
 def as_json(value: Any, status: int = 200) -> Reply:
@@ -74,9 +75,11 @@ class FakeService:
             def _send(self, reply: Reply) -> None:
                 status, body = reply
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
+                if isinstance(body, bytes):
+                    self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                for piece in [body] if isinstance(body, bytes) else body:
+                    self.wfile.write(piece)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""

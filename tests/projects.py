@@ -16,9 +16,16 @@ ROOT = Path(__file__).parent.parent
 SERVICE = '''
 import asyncio
 import os
+from http import HTTPStatus
 from pathlib import Path
 
 import bentoml
+
+
+
+class Busy(bentoml.exceptions.BentoMLException):
+    error_code = HTTPStatus.TOO_MANY_REQUESTS
+
 
 FACTOR = int((Path(__file__).parent / "factor.txt").read_text())
 
@@ -27,6 +34,8 @@ FACTOR = int((Path(__file__).parent / "factor.txt").read_text())
 class Tiny:
     @bentoml.api
     async def double(self, number: float) -> dict:
+        if number > 1e9:
+            raise Busy("not so much")
         return {"number": number * FACTOR, "process": os.getpid() if number < 0 else 0}
 
     @bentoml.api

@@ -110,6 +110,28 @@ def test_an_answer_that_comes_too_late_fails_the_gate():
         may_answer.set()
 
 
+def test_an_answer_that_comes_in_pieces_for_ever_fails_the_gate():
+    enough = threading.Event()
+
+    def pieces():
+        while not enough.wait(0.02):
+            yield b" "
+
+    with FakeService(reply=lambda _path, _body: (200, pieces())) as service:
+        with pytest.raises(GateFailed, match="ReadTimeout"):
+            gate.answer(service.url, SALARY, timeout=0.2)
+        enough.set()
+
+
+def test_who_is_told_to_stop_asks_no_further_example():
+    with (
+        FakeService(reply=lambda _path, _body: as_json(SALARY.answer)) as service,
+        pytest.raises(GateFailed, match="the gate was cancelled"),
+    ):
+        gate.replay(service.url, [SALARY] * 3, stopped=lambda: "the gate was cancelled" if service.asked else None)
+    assert len(service.asked) == 1
+
+
 @pytest.fixture
 def token(monkeypatch):
     monkeypatch.setenv("BENTOSHIP_TOKEN", " the-token-0123456789\n")

@@ -78,9 +78,7 @@ def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT) -> Any:
     """The JSON that the service at `url` answers to `example`; raises GateFailed when it isn't a 200 with JSON."""
     headers = authorization()
     try:
-        response = httpx.post(
-            f"{url}{example.path}", json=example.body, headers=headers, timeout=timeout, trust_env=False
-        )
+        response = _post(f"{url}{example.path}", example.body, headers, timeout)
     except httpx.HTTPError as error:
         raise GateFailed(f"{url}{example.path}", f"no answer to a golden example ({type(error).__name__})") from error
     if response.status_code == httpx.codes.UNAUTHORIZED:
@@ -94,6 +92,18 @@ def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT) -> Any:
     except ValueError as error:
         sentence = f"answered a golden example with something that isn't JSON: {error}"
         raise GateFailed(f"{url}{example.path}", sentence) from error
+
+
+def _post(url: str, body: Any, headers: dict[str, str], timeout: float) -> httpx.Response:
+    """The whole answer; raises httpx.ReadTimeout when it doesn't end in time, though each of its parts does."""
+    until = time.monotonic() + timeout
+    with httpx.stream("POST", url, json=body, headers=headers, timeout=timeout, trust_env=False) as response:
+        content = bytearray()
+        for part in response.iter_bytes():
+            content += part
+            if time.monotonic() > until:
+                raise httpx.ReadTimeout(f"no end after {timeout:g} seconds")
+        return httpx.Response(response.status_code, content=bytes(content))
 
 
 def json_value(text: str | bytes) -> Any:
@@ -134,15 +144,22 @@ def disagreement(expected: Any, got: Any, tolerance: float, path: str = "") -> s
     return f"{place}expected {_spell(expected)}, got {_spell(got)}, tolerance {tolerance:g}"
 
 
-def replay(url: str, examples: Iterable[Example], tell: Callable[[str], None] = lambda _: None) -> tuple[Answered, ...]:
+def replay(
+    url: str,
+    examples: Iterable[Example],
+    tell: Callable[[str], None] = lambda _: None,
+    stopped: Callable[[], str | None] = lambda: None,
+) -> tuple[Answered, ...]:
     """Ask `url` every golden example; return how each was answered.
 
     Raises GateFailed that names each example whose answer is not the recorded one; before, `tell` is told how each
-    was answered, in a sentence that `heard` reads.
+    was answered, in a sentence that `heard` reads. `stopped` is asked before each: a sentence ends it there.
     """
     problems: list[Problem] = []
     answered: list[Answered] = []
     for number, example in enumerate(examples, start=1):
+        if sentence := stopped():
+            raise GateFailed(url, sentence)
         begin = time.monotonic()
         found = _problems(url, number, example)
         problems.extend(found)

@@ -154,17 +154,18 @@ def command(tiny_release, tmp_path) -> Command:
 @pytest.mark.slow
 def test_rows_are_answered_in_their_order_and_refused_ones_are_told(command):
     file = command.folder / "rows.csv"
-    file.write_text("number,note\n" + "".join(f"{number},\n" for number in range(200)) + "many,\n,\n")
+    file.write_text("number,note\n" + "".join(f"{number},\n" for number in range(200)) + "many,\n,\n1e10,\n")
     code, said, complained = command.run("rows.csv")
     assert (code, said) == (1, "rows.answers.jsonl\n"), complained
     assert "not sent, since /double has no such field: note" in complained
-    assert "202 rows, 2 refused" in complained
-    *answered, words, nothing = command.lines()
+    assert "203 rows, 3 refused" in complained
+    *answered, words, nothing, much = command.lines()
     assert answered == [{"row": number + 1, "answer": {"number": number * 2, "process": 0}} for number in range(200)]
     assert [(line["row"], line["status"], line["detail"][0]["loc"]) for line in (words, nothing)] == [
         (201, 400, ["number"]),
         (202, 400, ["number"]),
     ]
+    assert much == {"row": 203, "status": 429, "error": "not so much"}
     assert command.run("rows.csv")[:2] == (1, "rows.answers.jsonl\n")
     file.write_text("number\n1\n")
     code, said, complained = command.run("rows.csv")

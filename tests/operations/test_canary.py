@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import time
 
@@ -11,6 +12,7 @@ from conftest_operations import Customers, history, live, versions
 
 from bentoship.host import state
 from bentoship.host.control import UNPACKED
+from bentoship.project import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two_releases")]
 
@@ -67,7 +69,7 @@ def test_a_canary_that_fails_more_often_goes_back_by_itself(second_live):
     assert len(shop.supervisor.status().releases) == 1
 
 
-def test_a_canary_that_dies_and_does_not_come_back_goes_back(second_live):
+def test_a_canary_that_dies_and_does_not_come_back_goes_back_when_nobody_else_changes_the_stack(second_live):
     shop, _, second = second_live
     shop.change("three")
     going = shop.start("up", "dev", "--canary", "30", "--for", "1h")
@@ -77,7 +79,11 @@ def test_a_canary_that_dies_and_does_not_come_back_goes_back(second_live):
     for unpacked in (shop.supervisor.directory / UNPACKED).iterdir():
         if unpacked.name.startswith(canary.id[:12]):
             (unpacked / "run.sh").write_text("exit 1\n")
-    psutil.Process(canary.pid).kill()
+    with Project(shop.root).lock("dev-local").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        psutil.Process(canary.pid).kill()
+        while "the canary ends as soon as that is over" not in going.stderr.readline():
+            assert going.poll() is None
     _, told = going.communicate(timeout=120)
     assert going.returncode == 1
     assert "went back: it is not ready" in told

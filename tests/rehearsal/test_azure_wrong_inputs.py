@@ -106,6 +106,21 @@ def test_there_are_twenty_of_five_kinds():
     assert (len(TABLE), len(set(kinds)), {kinds.count(kind) for kind in kinds}) == (20, 5, {4})
 
 
+@pytest.mark.parametrize(
+    ("token", "property", "name", "word"),
+    [
+        (SITE, "name", "salary-Microsoft", "Microsoft"),
+        (STORAGE, "accountName", "windowsprices", "windows"),
+        (SITE, "name", "login-risk", "login"),
+    ],
+)
+def test_the_double_refuses_a_name_with_a_word_that_azure_keeps_for_itself(stub, token, property, name, word):  # noqa: A002
+    inputs = ACCOUNT if token == STORAGE else IN
+    _, failures = check(stub, token, {**inputs, property: name})
+    assert list(failures) == [property]
+    assert f"{name!r} has a reserved word in it: {word}" in failures[property]
+
+
 @pytest.mark.parametrize("wrong", TABLE, ids=NAMES)
 def test_the_double_refuses_it_with_its_path(stub, wrong):
     completed, failures = check(stub, wrong.token, in_group(wrong))

@@ -107,6 +107,13 @@ def test_there_are_twenty_of_five_kinds():
     assert (len(TABLE), len(set(kinds)), {kinds.count(kind) for kind in kinds}) == (20, 5, {4})
 
 
+@pytest.mark.parametrize("name", ["models-of-google", "goog-models", "my-g00gle"])
+def test_the_double_refuses_a_bucket_with_a_word_that_google_keeps_for_itself(stub, name):
+    _, failures = check(stub, BUCKET, {"location": "EU", "name": name})
+    assert list(failures) == ["name"]
+    assert f"{name!r} has a reserved word in it: " in failures["name"]
+
+
 @pytest.mark.parametrize("wrong", TABLE, ids=NAMES)
 def test_the_double_refuses_it_with_its_path(stub, wrong):
     completed, failures = check(stub, wrong.token, wrong.inputs)

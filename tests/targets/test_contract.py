@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
+from recorder import record
 
 from bentoship import targets
 from bentoship.deployment import WORKLOAD_NAME_LENGTH, Configuration, Deployment, Scale
@@ -48,6 +50,12 @@ LONGEST = {
 
 A web app's name is a part of the name of its host, together with the slot's.
 """
+PUBLIC = {
+    "azure-native:network:PublicIPAddress",
+    "azure-native:storage:StorageAccount",
+    "azure-native:web:WebApp",
+    "gcp:storage/bucket:Bucket",
+}
 A_RELEASE = re.compile(f"{NEWEST.short}|{OLDER.short}")
 PER_RELEASE = {
     "aws:s3/bucketObjectv2:BucketObjectv2",
@@ -120,6 +128,29 @@ def test_names_say_what_they_are_of_and_fit(name):
         assert re.fullmatch(rf"{workload}(-[A-Za-z0-9]+)*", resource["name"])
         longest = len(resource["name"]) + spare + AUTONAME
         assert longest <= LONGEST.get(resource["type"], 255), resource["name"]
+
+
+@pytest.mark.parametrize(
+    ("word", "cases", "kept"),
+    [
+        ("google", [name for name in CASES if name.startswith("gcp/")], r"^goog|g[o0]{2}gle"),
+        *(
+            (word, [name for name in CASES if name.startswith("azure/")], "^login|microsoft|windows")
+            for word in ("login", "microsoft", "windows")
+        ),
+    ],
+)
+def test_no_name_of_what_is_public_has_a_word_that_a_cloud_keeps_for_itself(word, cases, kept):
+    for name in cases:
+        case = CASES[name]
+        workload = replace(case.workload(), name=f"{word}-staging-{word}")
+        made = record(targets.find(case.target).model_validate(case.fields), workload)["resources"]
+        public = [each for each in made if each["type"] in PUBLIC]
+        assert len(public) > 0, name
+        for each in public:
+            asked = [text for key, text in each["inputs"].items() if key in ("accountName", "name")]
+            for text in (each["name"], *asked):
+                assert not re.search(kept, text), (each["type"], text)
 
 
 @every_case

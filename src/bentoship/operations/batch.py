@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import hdrs
 
 from ..errors import HostError
 from ..project import Project
@@ -214,7 +215,8 @@ class _Asker:
         while True:
             async with self._session.post(self._route, data=body) as response:
                 content = await response.read()
-            if response.status != HTTPStatus.TOO_MANY_REQUESTS:
+            # The launcher, which refuses at its limit, says when to come again; a service's own 429 is an answer.
+            if response.status != HTTPStatus.TOO_MANY_REQUESTS or hdrs.RETRY_AFTER not in response.headers:
                 return _told(response.status, response.content_type, content)
             await asyncio.sleep(_PAUSE)
 

@@ -6,13 +6,14 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx
 
 from ..deployment import Canary, Example, ReleaseRef
-from ..errors import BentoshipError, InvalidConfiguration, UpdateFailed
+from ..errors import BentoshipError, HostError, InvalidConfiguration, StackLocked, UpdateFailed
 from ..gate import ANSWER_TIMEOUT, authorization
 from ..host.control import Supervisor
 from ..host.status import Status, short
@@ -22,6 +23,8 @@ from .attempt import Attempt, Deployed, Remembered, move, refuse_another
 from .stacks import alone, pause
 from .status import RELEASE_HEADER
 
+PATIENCE = 1800.0
+"""Seconds that others may take who change the stack when a canary is to end."""
 LOOK = 1.0
 """Seconds between two looks at the answers; with each of them the service is asked its first golden example."""
 AWAY = 5
@@ -56,8 +59,24 @@ def try_out(attempt: Attempt, new: ReleaseRef, entry: Entry, canary: Canary) -> 
     verdict = None
     if attempt.deployment.target.splitting.how != "platform":
         verdict = _watch(attempt, deployed.url, begun, begun.canary)
-    with alone(attempt.project, attempt.stack.name):
-        return end(attempt, begun.canary.release, verdict)
+    return _end_when_free(attempt, begun.canary.release, verdict)
+
+
+def _end_when_free(attempt: Attempt, release: ReleaseRef, verdict: str | None) -> Deployed:
+    """`end`, once nobody else changes the stack: what was found out in minutes is not lost to somebody's lock."""
+    until, told = time.monotonic() + PATIENCE, False
+    while True:
+        try:
+            with alone(attempt.project, attempt.stack.name):
+                return end(attempt, release, verdict)
+        except StackLocked as error:
+            if time.monotonic() > until:
+                raise
+            if not told:
+                fault = error.problems[0].fault
+                attempt.tell(f"{attempt.stack.name}: {fault}; the canary ends as soon as that is over")
+            told = True
+        pause(LOOK, attempt.stack.name)
 
 
 def end(attempt: Attempt, release: ReleaseRef | None, verdict: str | None) -> Deployed:
@@ -119,7 +138,7 @@ def _watch(attempt: Attempt, url: str, ledger: Ledger, under_way: UnderWay) -> s
     while (left := until - time.monotonic()) > 0:
         asking.ask()
         pause(min(LOOK, left), attempt.stack.name)
-        status = supervisor.status() if supervisor else None
+        status = _status(supervisor) if supervisor else None
         seen = counted_by(status) if supervisor else asking.answers()
         if clause := worse(seen.get(stable.short, Answers()), seen.get(canary.short, Answers())) or asking.unheard():
             return clause
@@ -129,6 +148,13 @@ def _watch(attempt: Attempt, url: str, ledger: Ledger, under_way: UnderWay) -> s
             return ailment
     found = seen.get(canary.short, Answers())
     attempt.tell(f"{attempt.stack.name}: the canary answered {found.count} requests, {found.failed} failed")
+    return None
+
+
+def _status(supervisor: Supervisor) -> Status | None:
+    """What it runs; None when it is gone, or doesn't answer now."""
+    with suppress(HostError):
+        return supervisor.status()
     return None
 
 

@@ -102,6 +102,9 @@ class SlotSwap(Kind[SlotSwapInputs]):
         """Stop waiting; a swap that Azure has begun is ended by Azure."""
         self._cancelled.set()
 
+    def _why_stopped(self) -> str | None:
+        return "the swap was cancelled" if self._cancelled.is_set() else None
+
     def _try_out(self, site: _Site, inputs: SlotSwapInputs, patience: Patience) -> None:
         if site.live() == inputs.revision:
             fault = f"release {inputs.release[:12]} is live already, and can't be tried out beside itself"
@@ -123,7 +126,7 @@ class SlotSwap(Kind[SlotSwapInputs]):
             site.configure_slot(inputs.settings)
         _wait_for_release(inputs, patience)
         examples = [Example.model_validate(item) for item in json.loads(inputs.examples)]
-        gate.replay(inputs.url, examples, self._tell)
+        gate.replay(inputs.url, examples, self._tell, self._why_stopped)
 
     def _swap(self, site: _Site, inputs: SlotSwapInputs, patience: Patience) -> None:
         while True:

@@ -47,14 +47,14 @@ class Gate(Kind[GateInputs]):
         """Raise GateFailed, or answer how long readiness took and how each golden example was answered."""
         waited = gate.wait_until_ready(inputs.url, patience(inputs.ready_timeout), stopped=self._why_stopped)
         examples = [Example.model_validate(item) for item in json.loads(inputs.examples)]
-        answered = gate.replay(inputs.url, examples, self._tell)
+        answered = gate.replay(inputs.url, examples, self._tell, self._why_stopped)
         asked, waited = len(answered), round(waited, 3)
         results = Gated(at=now(), passed=True, ready_seconds=waited, asked=asked, met=asked, examples=answered)
         outputs = {"passed": True, "asked": asked, "ready_seconds": waited, "results": results.model_dump_json()}
         return f"gate-{inputs.revision}", outputs
 
     def cancel(self) -> None:
-        """Stop waiting for readiness."""
+        """Stop waiting for readiness, and ask no further example."""
         self._cancelled.set()
 
     def _why_stopped(self) -> str | None:

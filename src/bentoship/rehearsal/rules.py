@@ -87,6 +87,8 @@ class Name:
     """How many; seven, after a hyphen, is what pulumi-terraform-bridge does."""
     joint: str = "-"
     """What stands before them."""
+    reserved: str = ""
+    """A regular expression for the words that only the cloud itself may use, in whatever case."""
 
     def problems(self, path: str, value: str) -> Iterator[Problem]:
         """What is wrong with a name."""
@@ -96,6 +98,8 @@ class Name:
             )
         elif not re.fullmatch(self.pattern, value):
             yield Problem(path, f"{value!r} may only have {self.allowed}", self.page)
+        elif self.reserved and (word := re.search(self.reserved, value, re.IGNORECASE)):
+            yield Problem(path, f"{value!r} has a reserved word in it: {word[0]}", self.page)
 
 
 @dataclass(frozen=True)

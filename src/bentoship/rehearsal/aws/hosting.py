@@ -119,24 +119,24 @@ class Hosting:
         machine = self._instances.begin(resource)
         if not resource.properties.get("associatePublicIpAddress"):
             return {}
-        address = loopback(resource.id)
+        address = loopback(self._plane, resource.id)
         front = self._fronts.setdefault(resource.id, Front(self._plane, address))
         await front.lead_to(machine, self._instances.open_ports(resource.properties))
         return {"publicIp": address, "publicDns": address}
 
     async def _allocate(self, resource: Resource) -> Properties:
-        return {"publicIp": loopback(resource.id)}
+        return {"publicIp": loopback(self._plane, resource.id)}
 
     async def _associate(self, resource: Resource) -> Properties:
         allocation, instance = str(resource.properties["allocationId"]), str(resource.properties["instanceId"])
         found = self._world.get(INSTANCE, instance, resource.region)
         machine = self._plane.machines.get(instance)
         if found is not None and machine is not None:
-            address = loopback(allocation)
+            address = loopback(self._plane, allocation)
             front = self._fronts.setdefault(allocation, Front(self._plane, address))
             await front.lead_to(machine, self._instances.open_ports(found.properties))
         self._associated[allocation] = resource.id
-        return {"publicIp": loopback(allocation)}
+        return {"publicIp": loopback(self._plane, allocation)}
 
     async def _name_balancer(self, resource: Resource) -> Properties:
         """A name with a port in it: this machine has no ports 80 and 443 to give away."""

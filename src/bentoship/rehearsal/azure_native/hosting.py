@@ -96,10 +96,10 @@ class Hosting:
         """An address of this machine; a name for it has a port in it, as this machine has no port 80 to give away."""
         names = resource.properties.get("dnsSettings")
         if not names:
-            return {"ipAddress": loopback(resource.id)}
+            return {"ipAddress": loopback(self._plane, resource.id)}
         known = str(names.get("fqdn") or "")
         kept = known if known.startswith(ports.LOCALHOST) else f"{ports.LOCALHOST}:{ports.free_port()}"
-        return {"ipAddress": loopback(resource.id), "dnsSettings": {**names, "fqdn": kept}}
+        return {"ipAddress": loopback(self._plane, resource.id), "dnsSettings": {**names, "fqdn": kept}}
 
     async def _balance(self, resource: Resource) -> Properties:
         (probe,), told = resource.properties["probes"], resource.properties
@@ -153,7 +153,7 @@ class Hosting:
         """Let the address of an interface lead to the machine that has it, if there is one."""
         address, machine = address_of(interface), self._machine_of(interface)
         if address and machine in self._plane.machines:
-            front = self._fronts.setdefault(address, Front(self._plane, loopback(address)))
+            front = self._fronts.setdefault(address, Front(self._plane, loopback(self._plane, address)))
             await front.lead_to(self._plane.machines[machine], self._open_ports(interface))
 
     def _machine_of(self, interface: Resource) -> str:

@@ -21,12 +21,20 @@ HYPHENS = (
     "letters, digits and hyphens, and begins and ends with a letter or a digit",
     r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?",
 )
+RESERVED = "^login|microsoft|windows"
+"""No name of what has a public endpoint has these words in it ("Resolve errors for reserved resource names")."""
 EXISTS = "cannot create already existing resource '{id}'"
 """The provider looks before it creates, since Azure's own call would overwrite (pulumi-azure-native, Create)."""
 _AUTOMATIC, _DIGITS = 10_000, 8
 
 
-def named(longest: int, property: str, letters: tuple[str, str] = LETTERS, shortest: int = 1) -> Name:  # noqa: A002
+def named(
+    longest: int,
+    property: str,  # noqa: A002
+    letters: tuple[str, str] = LETTERS,
+    shortest: int = 1,
+    reserved: str = "",
+) -> Name:
     """A name to which the provider appends eight digits when it makes it up, however long it gets."""
     return Name(
         longest,
@@ -37,6 +45,7 @@ def named(longest: int, property: str, letters: tuple[str, str] = LETTERS, short
         automatic=_AUTOMATIC,
         joint="",
         digits=_DIGITS,
+        reserved=reserved,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..rules import Reference, Rules, Seconds
 from . import checks
-from .naming import EXISTS, IN_GROUP, calls, copied, in_group, named
+from .naming import EXISTS, IN_GROUP, RESERVED, calls, copied, in_group, named
 from .services import NETWORK
 
 NETWORKS = "azure-native:network:VirtualNetwork"
@@ -85,7 +85,7 @@ RULES = {
         NETWORK,
         "PublicIPAddresses",
         f"{_TYPE}/publicIPAddresses",
-        named(80, "publicIpAddressName"),
+        named(80, "publicIpAddressName", reserved=RESERVED),
         outputs={"ipAddress": "203.0.113.{octet}"},
         inside={"dnsSettings.fqdn": "{dnsSettings[domainNameLabel]}.{location}.cloudapp.azure.com"},
         defaults={"idleTimeoutInMinutes": 4, "publicIPAddressVersion": "IPv4"},

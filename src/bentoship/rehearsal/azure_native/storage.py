@@ -6,8 +6,8 @@ containers, blobs, and metadata".
 
 from __future__ import annotations
 
-from ..rules import Calls, Name, Reference, Rules, Seconds
-from .naming import EXISTS, IN_GROUP, RULES_PAGE, copied, in_group
+from ..rules import Calls, Reference, Rules, Seconds
+from .naming import EXISTS, IN_GROUP, RESERVED, copied, in_group, named
 from .services import STORAGE
 
 ACCOUNT = "azure-native:storage:StorageAccount"
@@ -26,7 +26,7 @@ RULES = {
         STORAGE,
         "StorageAccounts",
         "Microsoft.Storage/storageAccounts",
-        Name(24, *_SMALL, RULES_PAGE, shortest=3, property="accountName", automatic=10_000, joint="", digits=8),
+        named(24, "accountName", _SMALL, shortest=3, reserved=RESERVED),
         outputs={
             "primaryEndpoints": {"blob": "https://{accountName}.blob.core.windows.net/"},
             "primaryLocation": "{location}",

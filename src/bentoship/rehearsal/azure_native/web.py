@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..rules import Calls, Reference, Rules, Seconds
 from . import checks
 from .identity import NO_IDENTITY, USER_ASSIGNED
-from .naming import EXISTS, HYPHENS, IN_GROUP, copied, in_group, named
+from .naming import EXISTS, HYPHENS, IN_GROUP, RESERVED, copied, in_group, named
 from .services import WEB
 
 PLAN = "azure-native:web:AppServicePlan"
@@ -79,7 +79,7 @@ RULES = {
         WEB,
         "WebApps",
         _SITES,
-        named(60, "name", HYPHENS, shortest=2),
+        named(60, "name", HYPHENS, shortest=2, reserved=RESERVED),
         outputs={**_OUT, "defaultHostName": "{name}.azurewebsites.net"},
         # The name is that of a host: nobody else in the world may have it.
         unique=("name",),

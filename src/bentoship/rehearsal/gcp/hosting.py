@@ -96,7 +96,7 @@ class Hosting:
             await self._serving.remove(str(properties["service"]), str(properties["versionId"]))
 
     async def _reserve(self, resource: Resource) -> Properties:
-        return {"address": loopback(resource.id)}
+        return {"address": loopback(self._plane, resource.id)}
 
     async def _reserve_port(self, resource: Resource) -> Properties:
         """An address with a port in it: this machine has no ports 80 and 443 to give away."""
@@ -106,7 +106,7 @@ class Hosting:
     async def _run_instance(self, resource: Resource) -> Properties:
         told = resource.properties
         machine = self._machines.begin(str(told["name"]), told)
-        own = loopback(resource.id)
+        own = loopback(self._plane, resource.id)
         front = self._fronts[resource.id] = Front(self._plane, own)
         await front.lead_to(machine, self._machines.open_ports(told))
         interfaces = [

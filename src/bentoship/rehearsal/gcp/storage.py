@@ -1,6 +1,6 @@
 """Cloud Storage, service accounts, and who may do what.
 
-"About Cloud Storage buckets" (names), Cloud Storage JSON API (buckets.delete), "Create service accounts" (IAM), "Policy
+"Bucket naming guidelines", Cloud Storage JSON API (buckets.delete), "Create service accounts" (IAM), "Policy
 bindings" (IAM); magic-modules' mmv1/products/storage and services/resourcemanager for what can't be changed.
 """
 
@@ -41,11 +41,12 @@ RULES = {
         name=Name(
             63,
             "lowercase letters, digits, hyphens, underscores and dots, and begins and ends with a letter or a digit",
-            r"(?!goog)(?!.*google)[a-z0-9][a-z0-9_.-]*[a-z0-9]",
-            "About Cloud Storage buckets",
+            r"[a-z0-9][a-z0-9_.-]*[a-z0-9]",
+            "Bucket naming guidelines",
             shortest=3,
             automatic=63,
             lower=True,
+            reserved="^goog|g[o0]{2}gle",
         ),
         replace=frozenset({"name", "location", "project"}),
         choices={

@@ -11,12 +11,13 @@ from .machine import Machine
 from .plane import Plane
 
 
-def loopback(name: str) -> str:
-    """An address of this machine for `name`, the same every time, in place of a public one of the cloud.
+def loopback(plane: Plane, identity: str) -> str:
+    """An address of this machine for the resource `identity`, the same every time, in place of a cloud's public one.
 
-    All of 127.0.0.0/8 is this machine (RFC 6890); Linux listens at any of it without being told first.
+    All of 127.0.0.0/8 is this machine (RFC 6890); Linux listens at any of it without being told first. Each rehearsal
+    has addresses of its own, though the same names stand in several.
     """
-    digest = hashlib.sha256(name.encode()).digest()
+    digest = hashlib.sha256(f"{plane.root} {identity}".encode()).digest()
     return f"127.{64 + digest[0] % 128}.{digest[1]}.{1 + digest[2] % 254}"
 
 

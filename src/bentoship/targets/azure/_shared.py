@@ -71,7 +71,7 @@ def open_place(kind: str, target: AzureTarget, workload: Workload) -> Place:
         tags=tags,
         opts=pulumi.ResourceOptions(parent=component, provider=provider),
     )
-    return Place(workload.name, target.subscription, target.region, tags, component, provider, group.name)
+    return Place(unreserved(workload.name), target.subscription, target.region, tags, component, provider, group.name)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def keep_releases(place: Place, workload: Workload, *, zonal: bool) -> Releases:
     """A private storage account that speaks TLS 1.2, in it every kept release; and an identity that may read them."""
     account = azure.storage.StorageAccount(
         f"{place.name}-releases",
-        account_name=account_name(place.subscription, place.name),
+        account_name=account_name(place.subscription, workload.name),
         kind="StorageV2",
         sku=azure.storage.SkuArgs(name="Standard_ZRS" if zonal else "Standard_LRS"),
         allow_blob_public_access=False,
@@ -137,13 +137,20 @@ def grant(
     )
 
 
+def unreserved(name: str) -> str:
+    """`name` without the words that Azure keeps for itself ("Resolve errors for reserved resource names")."""
+    for word, other in {"^login": "logon", "microsoft": "ms", "windows": "win"}.items():
+        name = re.sub(word, other, name)
+    return name
+
+
 def account_name(subscription: str, name: str) -> str:
     """A name for a storage account: at most 24 small letters and digits, that nobody else in the world has.
 
     "Storage account overview", Storage account name.
     """
     digest = hashlib.sha256(f"{subscription}/{name}".lower().encode()).hexdigest()
-    return re.sub(r"[^a-z0-9]", "", name)[:12] + digest[:12]
+    return re.sub(r"[^a-z0-9]", "", unreserved(name))[:12] + digest[:12]
 
 
 def _blob(

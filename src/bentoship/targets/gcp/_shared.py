@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +77,7 @@ def name_of(release: ReleaseRef) -> str:
 def keep_releases(place: Place, workload: Workload) -> Releases:
     """A private, versioned bucket without access lists, and in it every kept release. Google encrypts all of it."""
     bucket = gcp.storage.Bucket(
-        f"{place.name}-releases",
+        _bucket_name(f"{place.name}-releases"),
         location=place.region,
         uniform_bucket_level_access=True,
         public_access_prevention="enforced",
@@ -93,6 +94,11 @@ def keep_releases(place: Place, workload: Workload) -> Releases:
         opts=place.options(),
     )
     return Releases(bucket, {kept.id: _object(place, workload, bucket, kept) for kept in workload.releases})
+
+
+def _bucket_name(name: str) -> str:
+    """`name` without the words that Google keeps for itself ("Bucket naming guidelines", Cloud Storage)."""
+    return re.sub("g[o0]{2}gle|^goog", "gcp", name)
 
 
 def _object(
