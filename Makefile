@@ -9,7 +9,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 # The tests start thousands of Pythons; each would compile the same sources.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up setup setup-tests engine model test test-matrix check check-style format bench bench-serving docs golden clean
+.PHONY: up setup setup-tests engine model test test-matrix check check-style format bench bench-serving bench-endurance docs golden clean
 
 up: engine model ## from a fresh clone to a model that answers over HTTP
 	@$(BIN)/bentoship up $(ENVIRONMENT)
@@ -62,10 +62,16 @@ format: setup-tests
 bench: engine model ## how long things take on this machine
 	@$(BIN)/python bench/bench.py
 
-bench-serving: setup ## how fast a release answers, next to others; needs wrk
+bench-serving: .bench/installed ## how fast a release answers, next to others; needs wrk
+	@.bench/bin/python bench/serving/run.py
+
+bench-endurance: .bench/installed ## what a release keeps in memory, and how it bears too much; needs wrk
+	@.bench/bin/python bench/serving/endurance.py
+
+.bench/installed: bench/serving/requirements.txt $(VENV)/installed
 	@test -x .bench/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .bench
 	@$(BIN)/uv pip install --quiet --python .bench/bin/python -r bench/serving/requirements.txt
-	@.bench/bin/python bench/serving/run.py
+	@touch $@
 
 golden: setup-tests ## write what each target declares again, for review
 	@$(BIN)/python tests/targets/golden.py

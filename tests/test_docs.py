@@ -170,6 +170,11 @@ def test_every_environment_in_the_docs_loads(tmp_path):
     assert found
     (tmp_path / "bentofile.yaml").touch()
     (tmp_path / "environments").mkdir()
+    for page in PAGES:
+        for text in blocks(page, "python"):
+            if own := re.match(r"# (infra/targets/\S+)\n", text):
+                (tmp_path / own[1]).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / own[1]).write_text(text)
     for text in found:
         (tmp_path / "environments" / "dev.yaml").write_text(text)
         assert environments.load(Project(tmp_path), "dev").deployments

@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,13 +83,20 @@ class Contender:
 def main() -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores, ", end="")
     print(f"load {os.getloadavg()[0]:.1f}, {ROUNDS} rounds of {SECONDS} s\n")
+    with prepared() as (common, folder):
+        for model in MODELS:
+            measure(model, common, folder)
+
+
+@contextmanager
+def prepared() -> Iterator[tuple[dict[str, str], Path]]:
+    """The variables of all contenders, and a folder in which the trained models are."""
     with tempfile.TemporaryDirectory(prefix="bentoship-bench-") as folder:
         common = {"BENCH_MODELS": folder, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         common |= {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "HOME": folder, "BENTOML_DO_NOT_TRACK": "True"}
         train = "import models, pathlib, sys; models.train(pathlib.Path(sys.argv[1]))"
         subprocess.run([sys.executable, "-c", train, folder], cwd=HERE, env={**os.environ, **common}, check=True)
-        for model in MODELS:
-            measure(model, common, Path(folder))
+        yield common, Path(folder)
 
 
 def contenders(model: str, common: dict[str, str], folder: Path) -> list[Contender]:
@@ -161,16 +170,33 @@ def begin(one: Contender) -> None:
 def ask(one: Contender, connections: int) -> None:
     """One round of wrk."""
     before = one.cpu_seconds()
-    load = ["-t1", f"-c{connections}", f"-d{SECONDS}s", "--timeout", "30s", "-s", one.script]
+    found = fire(one, one.script, connections, SECONDS)
+    if found.errors or not found.requests:
+        sys.exit(f"{one.name}: {found}")
+    one.rates.append(found.requests / found.seconds)
+    one.cpu.append((one.cpu_seconds() - before) / found.requests * 1e6)
+    one.p50.append(found.p50)
+    one.p99.append(found.p99)
+
+
+@dataclass(frozen=True)
+class Fired:
+    """What wrk saw; latencies in ms. An error is an answer above 399, or none."""
+
+    requests: int
+    seconds: float
+    p50: float
+    p99: float
+    errors: int
+
+
+def fire(one: Contender, script: Path, connections: int, seconds: int) -> Fired:
+    """Ask a contender over so many connections, each with its next request as soon as the last one is answered."""
+    load = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", script]
     words = ["wrk", *load, f"http://127.0.0.1:{one.port}/predict"]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     requests, microseconds, p50, p99, errors = map(float, re.search(r"found (.*)", said)[1].split())
-    if errors or not requests:
-        sys.exit(f"{one.name}: {said}")
-    one.rates.append(requests / microseconds * 1e6)
-    one.cpu.append((one.cpu_seconds() - before) / requests * 1e6)
-    one.p50.append(p50 / 1000)
-    one.p99.append(p99 / 1000)
+    return Fired(int(requests), microseconds / 1e6, p50 / 1000, p99 / 1000, int(errors))
 
 
 def stop(one: Contender) -> None:

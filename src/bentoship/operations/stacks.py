@@ -51,7 +51,8 @@ def stack_of(project: Project, environment: Environment, deployment: Deployment,
 
 def need_sdk(deployment: Deployment) -> None:
     """Raise EngineMissing when the package of Pulumi is not here that the program is going to import for it."""
-    sdk, extra = deployment.target.sdk, deployment.target_name.partition("/")[0]
+    sdk = deployment.target.sdk
+    extra = sdk.removeprefix("pulumi_").partition("_")[0]
     if sdk and find_spec(sdk) is None:
         fault = f"{deployment.target_name} needs the package {sdk}, which is not installed"
         raise EngineMissing(f"deployment {deployment.name}", fault, f"pip install 'bentoship[{extra}]'")
