@@ -9,6 +9,7 @@ from stage import until, who
 from bentoship.errors import UpdateFailed
 from bentoship.rehearsal import faults
 from bentoship.rehearsal.hosts import control
+from bentoship.rehearsal.world import VARIABLE, main
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -46,12 +47,19 @@ def test_a_new_release_whose_machine_hangs_is_gone_back_from(stage):
     assert {who(url) for _ in range(10)} == {two.short}
 
 
-def test_a_role_that_takes_its_time_is_waited_for_by_the_boot_script(stage):
+def test_a_role_that_takes_its_time_is_waited_for_and_a_machine_deleted_by_hand_is_made_anew(stage, monkeypatch):
     stage.arm("GetObject = permission * 3")
-    url = stage.deploy("machine", stage.release("one")).url
+    release = stage.release("one")
+    url = stage.deploy("machine", release).url
     (machine,) = stage.machines().values()
     assert sum("not yet: " in line and "403" in line for line in machine["console"]) == 3
     assert answers(url) == 200
+    (instance,) = instances(stage)
+    monkeypatch.setenv(VARIABLE, str(stage.world("aws").folder.parent))
+    assert main(["aws", "delete", instance]) == f"{instance} is gone"
+    assert stage.machines() == {}
+    assert answers(url) != 200
+    assert who(stage.deploy("machine", release).url) == release.short
 
 
 def test_machines_come_back_after_the_process_that_runs_them_was_ended(stage):

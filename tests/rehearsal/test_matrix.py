@@ -19,6 +19,7 @@ from stage import IS_WHOLE, Stage, who
 from bentoship.engine.state import short_type
 from bentoship.errors import BentoshipError
 from bentoship.rehearsal import faults
+from bentoship.rehearsal.hosts import control
 from projects import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -127,6 +128,7 @@ def delete_what_nobody_knows(stage: Stage, name: str, said: str) -> bool:
     ]
     for world, item in gone:
         world.remove(item.type, item.key, item.region)
+        control.deleted_by_hand(world, item)
     return bool(gone)
 
 

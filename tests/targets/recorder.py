@@ -55,6 +55,7 @@ class Cloud(pulumi.runtime.Mocks):
             "defaultHostName": f"{name}.example.com",
             "url": f"https://account.blob.core.windows.net/releases/{args.inputs.get('blobName')}",
             "ipAddress": "192.0.2.1",
+            "vmId": f"number-of-{name}",
             "clientId": f"client-of-{name}",
             "principalId": f"principal-of-{name}",
             "domainValidationOptions": [

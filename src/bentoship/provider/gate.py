@@ -20,6 +20,8 @@ class GateInputs(Frozen):
     release: str
     revision: str
     """The release and its configuration; a release is gated again when its configuration changes."""
+    machine: str = ""
+    """What identifies the one machine that runs it; another one in its place, such as after an accident, is gated."""
     url: str
     examples: str
     """The golden examples as a JSON array: one string, so that no number changes on its way through the engine."""
@@ -30,12 +32,12 @@ class Gate(Kind[GateInputs]):
     """Waits for `/readyz`, replays the golden examples, remembers that both were well.
 
     It is a resource, and not a hook, because a hook that failed is forgotten by the next update, while a resource
-    that could not be created is tried again. It is keyed by the revision: the same one is gated once.
+    that could not be created is tried again. It is keyed by the revision and the machine: the same ones are gated once.
     """
 
     inputs = GateInputs
     outputs = ("passed", "asked", "ready_seconds", "results")
-    replace_on: ClassVar[frozenset[str]] = frozenset({"revision"})
+    replace_on: ClassVar[frozenset[str]] = frozenset({"revision", "machine"})
     # A serving process that was restarted may have another private address; it is still the release that passed.
     ignore: ClassVar[frozenset[str]] = frozenset({"url", "ready_timeout"})
 

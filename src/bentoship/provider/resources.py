@@ -94,11 +94,13 @@ class Gate(_Ours):
         revision: str,
         url: pulumi.Input[str],
         ready_timeout: float,
+        machine: pulumi.Input[str] = "",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
             "release": release.id,
             "revision": revision,
+            "machine": machine,
             "url": url,
             "examples": _examples(release),
             "ready_timeout": ready_timeout,

@@ -214,7 +214,11 @@ def main(words: list[str]) -> str:
         if verb == "change" and changes:
             return str(dict(world.change(identity, dict(map(_change, changes))).properties))
         if verb == "delete" and not changes:
-            return f"{world.delete(identity).id} is gone"
+            from .hosts import control  # noqa: PLC0415 - which knows this module
+
+            gone = world.delete(identity)
+            control.deleted_by_hand(world, gone)
+            return f"{gone.id} is gone"
     except KeyError as error:
         raise InvalidConfiguration(str(error.args[0]), "there is nothing with this id", "see `list`") from None
     except ValueError:

@@ -62,6 +62,13 @@ def end(root: Path) -> None:
             (root / FILE).unlink(missing_ok=True)
 
 
+def deleted_by_hand(world: World, resource: Resource) -> None:
+    """Have whatever ran because of a resource end, which somebody has removed from `world` behind the engine's back."""
+    if url := address(world.folder.parent.parent):
+        told = httpx.post(f"{url}/hosts/{world.folder.name}/deleted", json=[asdict(resource)], timeout=LONGEST)
+        told.raise_for_status()
+
+
 def hosted(cloud: str) -> Behaviour:
     """The behaviour of a resource type that runs something: the process is told, and its answer is the outputs."""
     return Behaviour(

@@ -49,7 +49,7 @@ def provision(target: Ec2, workload: Workload) -> pulumi.Output[str]:
     )
     private = pulumi.Output.concat("http://", machine.public_ip, f":{PORT}")
     patience = workload.ready_timeout + BOOT_SECONDS
-    gate = Gate(f"{place.name}-gate-{revision}", release, revision, private, patience, opts=place.ours())
+    gate = Gate(f"{place.name}-gate-{revision}", release, revision, private, patience, machine.id, place.ours())
     address = aws.ec2.Eip(place.name, domain="vpc", tags={"Name": place.name}, opts=place.options(depends_on=net.ways))
     pointer = aws.ec2.EipAssociation(
         place.name,

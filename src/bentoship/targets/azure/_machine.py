@@ -74,9 +74,7 @@ def provision(target: VirtualMachine, workload: Workload) -> pulumi.Output[str]:
     )
     patience = workload.ready_timeout + BOOT_SECONDS
     private = to_port(own.ip_address)
-    gate = Gate(
-        f"{place.name}-gate-{revision}", release, revision, private, patience, opts=place.ours(depends_on=[machine])
-    )
+    gate = Gate(f"{place.name}-gate-{revision}", release, revision, private, patience, machine.vm_id, place.ours())
     address = public_address(place)
     pointer = PublicAddress(
         f"{place.name}-pointer",

@@ -56,7 +56,9 @@ def provision(target: ComputeEngine, workload: Workload) -> pulumi.Output[str]:
     own = machine.network_interfaces[0].access_configs[0].nat_ip
     private = pulumi.Output.concat("http://", own, f":{PORT}")
     patience = workload.ready_timeout + BOOT_SECONDS
-    gate = Gate(f"{place.name}-gate-{revision}", release, revision, private, patience, opts=place.ours())
+    gate = Gate(
+        f"{place.name}-gate-{revision}", release, revision, private, patience, machine.instance_id, place.ours()
+    )
     address, pointer = _pointer(place, machine, revision, gate)
     watch(place, target, release, address.address, machine_figures(machine.instance_id, PORT))
     url = pulumi.Output.concat("http://", address.address, f":{PORT}")
