@@ -38,7 +38,7 @@ GOLDENS = {
     "vmss": "azure/virtual_machine-3",
 }
 SENTENCES = {
-    "quota": r"[Ll]imit|[Qq]uota|TooMany|maximum|may not have more",
+    "quota": r"[Ll]imit|[Qq]uota|TooMany|maximum|may not have more|Exceeded",
     "permission": "not authorized|AccessDenied|AuthorizationFailed|Required '.*' permission",
     "throttling": "[Tt]hrottl|Rate exceeded|RequestLimitExceeded|SlowDown|reduce your request rate|TooManyRequests",
     "internal": "[Ii]nternal",

@@ -37,7 +37,8 @@ ledger."""
 _GOING_ON = ("--continue-on-error",)
 """What can be removed is removed, and all that can't is told at once."""
 _EXISTS = re.compile(
-    r"already[ .]?(exist|own|taken|associated)|create already existing|Duplicate|Exists: |conflicts with another",
+    r"already[ .]?(exist|own|taken|associated)|create already existing|Duplicate|Exists: |conflicts with another"
+    r"|would result in a conflict",
     re.IGNORECASE,
 )
 """How the clouds say that what is to be created is there."""

@@ -306,13 +306,14 @@ def _as_begun(rules: Rules, shape: Shape, properties: Properties) -> Properties:
     """What the first of several calls makes: without what later ones would have said."""
     first = {*rules.replace, *shape.required, *(shape.outputs or ()), *rules.defaults, *rules.outputs, "region"}
     first |= {path.partition("[")[0].partition(".")[0] for path in (item.path for item in rules.references)}
+    first |= rules.begun_with
     return {name: value for name, value in properties.items() if name in first}
 
 
 def _changed(shape: Shape, rules: Rules, old: Mapping[str, Any], new: Properties) -> Properties:
     stays = {name: value for name, value in old.items() if name not in shape.inputs or name in shape.computed}
     changed = {**stays, **_plain_defaults(rules), **{name: value for name, value in new.items() if name[:2] != "__"}}
-    return made.filled_in(rules, changed, old, made.Made().fill)
+    return made.filled_in(rules, changed, old, made.Made(changed).fill)
 
 
 def _half(old: Resource, new: Resource) -> Resource:

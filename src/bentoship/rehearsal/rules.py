@@ -169,6 +169,8 @@ class Rules:
     references: tuple[Reference, ...] = ()
     unique: tuple[str, ...] = ()
     """Properties that no two may have in common; beside the key, which is unique always."""
+    begun_with: frozenset[str] = frozenset()
+    """Properties that what breaks off half-way has as well, beside those that can't be changed later."""
     exists: str = ""
     """What the cloud says when there is one already; empty when its call overwrites, as most that begin with Put."""
     protected: tuple[str, str] | None = None

@@ -52,6 +52,7 @@ RULES = {
         named(64, "vmScaleSetName", HYPHENS),
         outputs={"uniqueId": "{uuid}", "timeCreated": "{now}"},
         defaults={"overprovision": True},
+        begun_with=frozenset({"sku"}),
         replace=frozenset({"zones", "orchestrationMode", f"{_PROFILE}.osProfile.adminUsername"}),
         patterns={"sku.name": _SIZE},
         ranges={

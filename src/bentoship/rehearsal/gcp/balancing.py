@@ -21,6 +21,10 @@ CERTIFICATE_MAP = "gcp:certificatemanager/certificateMap:CertificateMap"
 AUTHORIZATION = "gcp:certificatemanager/dnsAuthorization:DnsAuthorization"
 _SCHEMES = ("EXTERNAL", "EXTERNAL_MANAGED", "INTERNAL", "INTERNAL_MANAGED", "INTERNAL_SELF_MANAGED")
 _MAP_HOST = "//certificatemanager.googleapis.com/"
+_IN_USE = (
+    "Invalid value for field 'resource.IPAddress': '{ipAddress}'. Specified IP address is in-use and would result in a "
+    "conflict., invalid"
+)
 _KINDS = ("http", "https", "http2", "tcp", "ssl", "grpc", "grpcTls")
 
 
@@ -129,6 +133,8 @@ RULES = {
         update="setTarget",
         defaults={"ipProtocol": "TCP", "loadBalancingScheme": "EXTERNAL", "ipAddress": "198.51.100.{octet}"},
         replace=frozenset({"ipAddress", "ipProtocol", "loadBalancingScheme", "portRange"}),
+        unique=("ipAddress", "ipProtocol", "portRange"),
+        exists=_IN_USE,
         choices={"loadBalancingScheme": _SCHEMES, "ipProtocol": ("TCP", "UDP", "ESP", "AH", "SCTP", "ICMP")},
         patterns={"portRange": (r"\d{1,5}(-\d{1,5})?", "a port or a range of ports")},
         references=(
@@ -145,6 +151,8 @@ RULES = {
         update="setTarget",
         defaults={"ipProtocol": "TCP", "loadBalancingScheme": "EXTERNAL"},
         replace=frozenset({"ipAddress", "ipProtocol", "loadBalancingScheme", "portRange"}),
+        unique=("ipAddress", "ipProtocol", "portRange"),
+        exists=_IN_USE,
         choices={
             "loadBalancingScheme": _SCHEMES,
             "ipProtocol": ("TCP", "UDP", "ESP", "AH", "SCTP", "ICMP", "L3_DEFAULT"),

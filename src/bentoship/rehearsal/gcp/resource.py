@@ -51,6 +51,7 @@ def rules(
     outputs: Mapping[str, Any] | None = None,
     defaults: Mapping[str, Any] | None = None,
     replace: frozenset[str] = frozenset(),
+    exists: str = "The resource '{id}' already exists, alreadyExists",
     **more: Any,
 ) -> Rules:
     """The rules of a type whose objects are in `collection`: globally, in a region, or in a zone."""
@@ -67,7 +68,7 @@ def rules(
         },
         name=NAME,
         replace=frozenset({"name", "project", *place}) | replace,
-        exists="The resource '{id}' already exists, alreadyExists",
+        exists=exists,
         regional=False,
         **more,
     )
