@@ -34,6 +34,12 @@ def test_an_ordinary_configuration_leaves_room_for_a_long_one():
     assert len(render(long).encode()) < LARGEST
 
 
+def test_systemd_waits_as_long_as_the_release_lingers_and_drains():
+    lingering = replace(SETTINGS, variables={"SERVING_LINGER_SECONDS": "30"})
+    assert "TimeoutStopSec=45\n" in render(SETTINGS)
+    assert "TimeoutStopSec=75\n" in render(lingering)
+
+
 def test_shortening_leaves_the_same_program():
     def program(text):
         tree = ast.parse(text)

@@ -77,6 +77,7 @@ def test_systemd_runs_the_release_now_and_after_each_boot(machine):
     assert f"\nExecStart=/bin/sh {release}/run.sh\n" in unit
     assert "@RELEASE@" not in unit
     assert "@ENVIRONMENT@" not in unit
+    assert "TimeoutStopSec=45\n" in unit
 
 
 def test_the_environment_can_be_read_by_root_alone(machine):

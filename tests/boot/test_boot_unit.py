@@ -19,6 +19,7 @@ def unit(tmp_path):
     (tmp_path / "environment").write_text("")
     text = bentoship.boot._source("bentoship.service")
     text = text.replace("@RELEASE@", str(release)).replace("@ENVIRONMENT@", str(tmp_path / "environment"))
+    text = text.replace("@STOP@", "45")
     file = tmp_path / "bentoship.service"
     file.write_text(text)
     return file

@@ -68,6 +68,12 @@ def test_ten_megabytes_go_up_and_down_unchanged(routed):
     assert answer.headers["X-Echo-Length"] == str(len(body))
 
 
+def test_a_web_socket_is_told_that_it_is_not_forwarded(routed):
+    headers = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-key": "x", "sec-websocket-version": "13"}
+    answer = httpx.get(f"{routed}/chat", headers=headers)
+    assert (answer.status_code, "web sockets" in answer.text) == (501, True)
+
+
 def test_a_chunked_body_stays_chunked(routed):
     answer = post(f"{routed}/echo", content=iter([b"one ", b"two ", b"three"]))
     assert answer.text == "one two three"

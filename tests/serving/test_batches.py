@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
+import pandas as pd
 import pytest
 from bentoml.exceptions import ServiceUnavailable
 
@@ -90,6 +91,50 @@ def test_rows_that_do_not_go_together_are_answered_one_by_one():
         _, *answers = await behind_one(Batches(model, limits()), model, [wide, narrow])
         assert [answer.tolist() for answer in answers] == [[[2.0, 2.0, 2.0]], [[2.0, 2.0], [2.0, 2.0]]]
         assert model.sizes == [1, 1, 2]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pd.DataFrame({"a": [1], "b": [2]}), pd.DataFrame({"a": [3], "c": [4]})),
+        (pd.DataFrame({"a": [1]}), pd.DataFrame({"a": ["x"]})),
+        (np.array([[1, 2]]), np.array([["x", "y"]])),
+    ],
+    ids=["columns", "types of columns", "types"],
+)
+def test_what_would_change_one_another_is_answered_one_by_one(one, other):
+    async def story():
+        model = Model()
+        calls: list = []
+
+        async def note(value):
+            calls.append(value)
+            return await model(value) if isinstance(value, list) else value
+
+        _, *answers = await behind_one(Batches(note, limits()), model, [one, other])
+        assert [str(answer) for answer in answers] == [str(one), str(other)]
+        assert len(calls) == 3
+
+    asyncio.run(story())
+
+
+def test_whole_numbers_and_fractions_go_together_and_rows_of_frames_are_counted():
+    async def story():
+        model = Model()
+        _, *answers = await behind_one(Batches(model, limits()), model, [np.ones((1, 2), int), np.ones((2, 2))])
+        assert [answer.tolist() for answer in answers] == [[[2.0, 2.0]], [[2.0, 2.0], [2.0, 2.0]]]
+        assert model.sizes == [1, 3]
+        model, sizes = Model(), []
+
+        async def measure(frame):
+            sizes.append(len(frame))
+            return await model(frame) if isinstance(frame, list) else frame
+
+        frames = [pd.DataFrame({"a": range(rows)}) for rows in (7, 5, 5)]
+        await behind_one(Batches(measure, limits(rows=10)), model, frames)
+        assert sizes == [1, 7, 10]
 
     asyncio.run(story())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -20,8 +21,23 @@ from pathlib import Path
 import bentoml
 
 
+STARTED = []
+
+
 @bentoml.service(name="tiny", traffic={"timeout": 3})
 class Tiny:
+    @bentoml.api
+    def hold(self, folder: str) -> int:
+        # Only one at a time may be in here; each is answered once somebody writes into the pipe.
+        STARTED.append(1)
+        (Path(folder) / "answer").read_text()
+        STARTED.pop()
+        return len(STARTED)
+
+    @bentoml.api
+    async def held(self) -> int:
+        return len(STARTED)
+
     @bentoml.api
     async def double(self, number: float) -> float:
         return number * 2
@@ -89,6 +105,51 @@ def test_a_request_too_many_is_answered_429_at_once_and_probes_are_not(limited) 
         assert limited.get("/readyz").status_code == 200
         assert [request.result().status_code for request in waiting] == [504, 504]
     assert limited.post("/double", {"number": 1}).json() == 2
+
+
+@pytest.mark.slow
+def test_a_thread_whose_request_was_given_up_counts_as_long_as_it_computes(limited, tmp_path) -> None:
+    os.mkfifo(tmp_path / "answer")
+    body = {"folder": str(tmp_path)}
+    with ThreadPoolExecutor(2) as pool:
+        assert [each.status_code for each in pool.map(lambda _: limited.post("/hold", body), range(2))] == [504, 504]
+    assert limited.post("/held", {}).json() == 1
+    assert limited.post("/hold", body).status_code == 504
+    assert limited.post("/held", {}).json() == 1
+    (tmp_path / "answer").write_text("go on")
+    while limited.post("/held", {}).json():
+        pass
+    with ThreadPoolExecutor(1) as pool:
+        answered = pool.submit(limited.post, "/hold", body)
+        (tmp_path / "answer").write_text("go on")
+        assert answered.result().json() == 0
+
+
+def test_an_answer_to_head_has_no_body_whoever_gives_it(limited) -> None:
+    ask = b"HEAD /nowhere HTTP/1.1\r\nhost: a\r\n%s\r\n"
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(limited.post, "/sleep", {}) for _ in range(2)]
+        while limited.post("/double", {"number": 1}).status_code != 429:
+            pass
+        refused = limited.raw(ask % b"" + ask % b"connection: close\r\n")
+        assert [request.result().status_code for request in waiting] == [504, 504]
+    assert refused.count(b"HTTP/1.1 429 ") == 2
+    assert b"Too many" not in refused
+    assert refused.endswith(b"\r\n\r\n")
+
+
+CHUNKED = (
+    b"POST /double HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\nx-request-id: mine\r\n\r\n"
+)
+WHOLE = b"d\r\n" + b'{"number": 1}' + b"\r\n0\r\n"
+
+
+def test_what_comes_after_the_body_overrides_nothing_and_has_an_end(limited) -> None:
+    answer = limited.raw(CHUNKED + WHOLE + b"x-request-id: theirs\r\ncontent-type: text/plain\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"x-request-id: mine\r\n" in answer.lower()
+    endless = CHUNKED + WHOLE + b"".join(b"x-%d: y\r\n" % number for number in range(20_000))
+    assert limited.raw(endless).startswith(b"HTTP/1.1 431 ")
 
 
 @pytest.mark.parametrize("path", ["/length", "/nowhere"])

@@ -30,6 +30,11 @@ _NEEDLESS = (
 )
 
 
+STOP_SECONDS = 45
+"""What systemd gives a service that drains for 30 seconds."""
+_NUMBER = r"\d+(\.\d+)?"
+
+
 @dataclass(frozen=True)
 class Settings:
     """What one machine must be told to become the service. Nothing in it may be secret: user data can be read."""
@@ -58,12 +63,18 @@ def render(settings: Settings) -> str:
     the 16,384 bytes that EC2 takes.
     """
     _check(settings)
-    unit = _without_comments(_source("bentoship.service"))
+    unit = _without_comments(_source("bentoship.service")).replace("@STOP@", _stop_seconds(settings.variables))
     script = _shortened(_source("boot.py")).replace('"@UNIT@"', f'"""{unit}"""')
     script = script.replace('"@SETTINGS@"', repr(json.dumps(asdict(settings), sort_keys=True)))
     if problems := [*_problems(settings.variables), *_too_long(script)]:
         raise InvalidConfiguration.of(problems)
     return script
+
+
+def _stop_seconds(variables: Mapping[str, str]) -> str:
+    """How long systemd waits for the end: what the release may linger, drain for, and some more."""
+    linger = variables.get("SERVING_LINGER_SECONDS", "")
+    return f"{STOP_SECONDS + (float(linger) if re.fullmatch(_NUMBER, linger) else 0):.0f}"
 
 
 def _check(settings: Settings) -> None:

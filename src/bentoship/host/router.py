@@ -199,6 +199,8 @@ class Router:
         self._changed = asyncio.Event()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
+            return _refusal(501, "this router forwards no web sockets; the clouds' own do")
         body = await _body(request)
         deadline = asyncio.get_running_loop().time() + self.patience
         while backend := await self._backend(deadline):

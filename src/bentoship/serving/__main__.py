@@ -9,14 +9,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import NoReturn
 
 from .listen import bind
-from .settings import Settings, WrongSettings, read
+from .settings import THREADS, Settings, WrongSettings, read
 
 WRONG_SETTINGS = 78
 """EX_CONFIG of sysexits.h."""
+
+
+_LAST_SECONDS = 1.0
+"""How long an endpoint may compute on when all else has ended."""
 
 
 def main() -> int:
@@ -54,5 +59,20 @@ def _say(sentence: str, code: int) -> int:
     return code
 
 
+def _leave(code: int) -> NoReturn:
+    """End, though an endpoint may compute on: Python would wait for its thread, which nobody waits for any more."""
+    endpoints = [each for each in threading.enumerate() if each.name.startswith(THREADS)]
+    for thread in endpoints:
+        thread.join(_LAST_SECONDS / len(endpoints))
+    if any(thread.is_alive() for thread in endpoints):
+        sys.stdout.flush()
+        os._exit(_say("an endpoint still computed when this process had to end", code))
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        found = main()
+    except SystemExit as leaving:
+        found = leaving.code if isinstance(leaving.code, int) else 1
+    _leave(found)

@@ -16,6 +16,9 @@ from typing import Any
 from bentoml._internal.runner.container import AutoContainer
 from bentoml.exceptions import ServiceUnavailable
 
+_NUMBERS = frozenset("biuf")
+"""Kinds of numpy's types that are the same numbers in one another."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -88,14 +91,13 @@ class Batches:
         return batch
 
     async def _run(self, batch: Sequence[_Waiting]) -> None:
+        values = [one.value for one in batch]
         try:
-            together, ends = AutoContainer.batches_to_batch([one.value for one in batch], self._limits.input_dimension)
-        except Exception as fault:  # noqa: BLE001 -- arrays of different shapes, frames of different columns
-            if len(batch) == 1:
-                return _refuse(batch, fault)
-            for one in batch:  # none of them is wrong by itself
-                await self._run([one])
-            return None
+            if not _go_together(values):
+                return await self._run_each(batch)
+            together, ends = AutoContainer.batches_to_batch(values, self._limits.input_dimension)
+        except Exception as fault:  # noqa: BLE001 -- such as arrays of different shapes
+            return await self._run_each(batch) if len(batch) > 1 else _refuse(batch, fault)
         self._count(len(batch))
         try:
             result = await self._in_parts(together, batch[0].rows if len(batch) == 1 else 0)
@@ -105,6 +107,11 @@ class Batches:
                     one.answer.set_result(answer)
         except Exception as fault:  # noqa: BLE001 -- whatever the user's service raises is raised to who asked
             _refuse(batch, fault)
+
+    async def _run_each(self, batch: Sequence[_Waiting]) -> None:
+        """Answer them one by one: none of them is wrong by itself."""
+        for one in batch:
+            await self._run([one])
 
     async def _in_parts(self, value: Any, rows: int) -> Any:
         """What `infer` answers to `value`, in several calls when one request has more `rows` than go into one."""
@@ -118,7 +125,8 @@ class Batches:
 
     def _rows(self, value: Any) -> int:
         try:
-            return int(AutoContainer.get_batch_size(value, self._limits.input_dimension))
+            size: Any = AutoContainer.get_batch_size(value, self._limits.input_dimension)
+            return int(size[0] if isinstance(size, tuple) else size)  # of a frame, BentoML gives the shape
         except Exception:  # noqa: BLE001 -- putting it together with others will say what is wrong with it
             return 1
 
@@ -133,6 +141,18 @@ class Batches:
         latest = asyncio.get_running_loop().time() - self._limits.seconds
         while self._queue and self._queue[0].since <= latest:
             _refuse([self._queue.popleft()], ServiceUnavailable("process is overloaded"))
+
+
+def _go_together(values: Sequence[Any]) -> bool:
+    """Whether each of them is the same among the others: no column is added to it, no number becomes a text."""
+    first, *others = values
+    if hasattr(first, "columns"):
+        wanted = [list(first.columns), list(first.dtypes)]
+        return all([list(one.columns), list(one.dtypes)] == wanted for one in others)
+    if hasattr(first, "dtype"):
+        types = {one.dtype for one in values}
+        return len(types) == 1 or {one.kind for one in types} <= _NUMBERS
+    return True
 
 
 def _refuse(batch: Sequence[_Waiting], fault: Exception) -> None:

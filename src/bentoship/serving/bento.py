@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import functools
 import re
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +24,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware  # noqa: TC002 -- see TC001
 from starlette.requests import Request  # noqa: TC002
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute  # noqa: TC002 -- see TC001
 
 from .asgi import UNREADABLE, App
 from .page import Page
-from .settings import Settings
+from .settings import THREADS, Settings
 
 _REPLACED = {
     "RunnerTrafficMetricsMiddleware",  # labels by raw path, so that unknown URLs fill the memory
@@ -71,13 +76,37 @@ class Bento:
     @property
     def max_concurrency(self) -> int:
         """Requests that one process may have in progress: `traffic.max_concurrency`, or 0."""
-        return int(self.factory.max_concurrency or 0)
+        # Not BentoML's own number, which is divided by the processes that `bentoml serve` would start.
+        return int((self.service.config.get("traffic") or {}).get("max_concurrency") or 0)
 
 
 class Factory(ServiceAppFactory):  # type: ignore[misc]  # BentoML's types aren't published
     """BentoML's application of a service, with 400 instead of 500 for a request that can't be read."""
 
     page: Page
+    _threads: ThreadPoolExecutor | None = None
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """BentoML's own; probes and metrics are at the root as well, where every platform asks for them."""
+        found: list[BaseRoute] = super().routes
+        return [*found, *self.get_system_routes("")] if (self.service.path_prefix or "").strip("/") else found
+
+    async def _to_thread(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What `function` gives, in one of the service's `threads`.
+
+        A request that is given up waits no longer, but its thread can't be stopped. While it computes it counts, as it
+        doesn't with BentoML's own: another one would be beside it at a model that perhaps bears but one.
+        """
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(int(self.service.config.get("threads") or 1), THREADS)
+        call = functools.partial(contextvars.copy_context().run, _unstopped, function, args, kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def let_threads_go(self) -> None:
+        """Have no endpoint begin any more, and wait for none that has."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
     @property
     def middlewares(self) -> list[Middleware]:
@@ -115,6 +144,14 @@ class Factory(ServiceAppFactory):  # type: ignore[misc]  # BentoML's types aren'
             if not _while_parsing(error):
                 raise
             return JSONResponse({"error": f"the request can't be read: {error}"}, status_code=400)
+
+
+def _unstopped(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `function` gives. No future takes a StopIteration; BentoML looks for the word in that of a generator."""
+    try:
+        return function(*args, **kwargs)
+    except StopIteration as end:
+        raise RuntimeError("StopIteration") from end
 
 
 def load(folder: Path, settings: Settings) -> Bento:

@@ -64,6 +64,7 @@ class Connection(HttpToolsProtocol):
         """Since when the client doesn't read its answer; 0 when it does."""
         self.is_in_head = False
         self.head_bytes = 0
+        """Of a head, or of what comes after it and is no body: trailers, and what is said of chunks."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come; one too many is told so."""
@@ -76,11 +77,13 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.heard_at = self.loop.time()
+        is_new = not self.reading_since
+        self.head_bytes += len(data)
         super().data_received(data)
-        if self.is_in_head:
-            self.head_bytes += len(data)
-            if self.head_bytes > LONGEST_HEAD:
-                self._turn_away(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too long")
+        if is_new and self.is_in_head:
+            self.head_bytes = len(data)
+        if self.reading_since and self.head_bytes > LONGEST_HEAD:
+            self._turn_away(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too long")
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -89,10 +92,21 @@ class Connection(HttpToolsProtocol):
         self.head_bytes = 0
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of the head; one that comes after the body is dropped, since it may override none of the head."""
+        if self.is_in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head of a request is complete."""
         self.is_in_head = False
+        self.head_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self.head_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is complete."""
@@ -157,6 +171,8 @@ class Connection(HttpToolsProtocol):
         cycle = self.answering
         if self.flow.write_paused or cycle.disconnected or not cycle.keep_alive or self.transport.is_closing():
             return False
+        if cycle.scope["method"] == "HEAD":  # which is answered without a body
+            return False
         date = [b"%s: %s\r\n" % header for header in self.server_state.default_headers]
         self.transport.write(b"".join([head, *date, b"\r\n", body]))
         cycle.response_started = cycle.response_complete = True
@@ -174,6 +190,8 @@ class Connection(HttpToolsProtocol):
         if for_browsers := application.for_browsers(exchange):
             head, end, body = answer.partition(b"\r\n\r\n")
             answer = b"".join([head, *(b"\r\n%s: %s" % line for line in for_browsers), end, body])
+        if cycle.scope["method"] == "HEAD":
+            answer = answer[: answer.index(b"\r\n\r\n") + 4]
         self.transport.write(answer)
         if not cycle.keep_alive:
             self.transport.close()

@@ -12,6 +12,8 @@ from json import dumps
 from json.encoder import encode_basestring_ascii as quoted  # far quicker than dumps for one string
 
 _LONGEST_PATH = 512
+_WHOLE = 4096
+"""Bytes that are written in one piece: PIPE_BUF of Linux. Every character of our lines is one."""
 _FULL = 64 * 1024
 """Characters after which the buffered lines are written at once."""
 
@@ -47,10 +49,22 @@ class AccessLog:
 
     def flush(self) -> None:
         """Write what has come together."""
-        if self._lines:
-            text, self._lines, self._size = "".join(self._lines), [], 0
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        lines, self._lines, self._size = self._lines, [], 0
+        piece: list[str] = []
+        size = 0
+        for line in lines:  # several processes write to one pipe, and what is longer than this may be torn (pipe(7))
+            if size + len(line) > _WHOLE:
+                _write(piece)
+                piece, size = [], 0
+            piece.append(line)
+            size += len(line)
+        _write(piece)
+
+
+def _write(lines: list[str]) -> None:
+    if lines:
+        sys.stdout.write("".join(lines))
+        sys.stdout.flush()
 
 
 class JsonFormatter(logging.Formatter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +93,15 @@ class _Tally:
         self.duration._sum.inc(self.seconds)  # noqa: SLF001
         self.total.inc(count)
         self.buckets, self.seconds = [0] * len(self.buckets), 0.0
+
+
+def forget(process: int) -> None:
+    """Remove what a process that is gone has left of figures that are those of living ones."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client import multiprocess  # noqa: PLC0415 -- reads that variable
+
+        reaper: Any = multiprocess
+        reaper.mark_process_dead(process)
 
 
 def is_enabled() -> bool:

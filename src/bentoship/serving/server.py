@@ -93,6 +93,7 @@ def serve(bento: Bento, settings: Settings, sockets: list[socket.socket]) -> int
             raise
     finally:
         application.log.flush()
+        bento.factory.let_threads_go()
     return 0 if application.failure is None else cant_load(application.failure)
 
 

@@ -18,6 +18,8 @@ from . import access
 SHORT = 12
 """How many characters of a release's id are shown."""
 _PREFIX = "SERVING_"
+THREADS = "bentoship-endpoint"
+"""How the names of the threads begin in which endpoints run."""
 _CORES = "cores"
 _MB = 1 << 20
 _Number = TypeVar("_Number", int, float)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from . import metrics
 from .settings import Settings
 
 _LONGEST_PAUSE = 30.0
@@ -50,6 +51,7 @@ class Workers:
         while self.started:
             worker, status = os.wait()
             begun = self.started.pop(worker, None)
+            metrics.forget(worker)
             if begun is None or self.is_ending:
                 continue
             if code := _final(os.waitstatus_to_exitcode(status)):

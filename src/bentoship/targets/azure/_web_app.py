@@ -136,7 +136,7 @@ def _site(place: Place, workload: Workload, plan: azure.web.AppServicePlan, rele
         min_tls_version="1.2",
         scm_min_tls_version="1.2",
         ftps_state="Disabled",
-        web_sockets_enabled=False,
+        web_sockets_enabled=True,
     )
     return {
         "kind": "app,linux",
