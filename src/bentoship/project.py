@@ -16,7 +16,7 @@ from .errors import InvalidConfiguration
 BENTOFILE = "bentofile.yaml"
 REHEARSE = "BENTOSHIP_REHEARSE"
 """Environment variable: 1 has every command act on doubles of the clouds."""
-_PASSPHRASE_VARIABLES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+PASSPHRASE_VARIABLES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
 def cache() -> Path:
@@ -121,7 +121,7 @@ class Project:
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)  # what services are told can be private
         (self.home / "state").mkdir(exist_ok=True)
-        if any(name in os.environ for name in _PASSPHRASE_VARIABLES):
+        if any(name in os.environ for name in PASSPHRASE_VARIABLES):
             return {}
         path = self.home / "passphrase"
         if not path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -215,3 +216,20 @@ def test_the_engine_has_an_environment_of_its_own(stack):
     program(stack, 'import os, pulumi\npulumi.export("parent", os.environ["BENTOSHIP_PID"])\n')
     assert stack.up().outputs == {"parent": str(os.getpid())}
     assert Path(stack.environment["PULUMI_HOME"]).is_dir()
+
+
+def test_a_fresh_clone_encrypts_secrets_as_the_state_says_and_not_in_its_own_way(stack):
+    stack.create()
+    program(stack, 'import pulumi\npulumi.export("word", pulumi.Output.secret("kept"))\n')
+    stack.up()
+    before = encrypted_by(stack)
+    (stack.folder / "Pulumi.dev-local.yaml").unlink()
+    program(stack, 'import pulumi\npulumi.export("word", pulumi.Output.secret("changed"))\n')
+    stack.up()
+    assert stack.outputs() == {"word": "changed"}
+    assert encrypted_by(stack) == before
+
+
+def encrypted_by(stack: Stack) -> object:
+    (state,) = (stack.folder.parent / "state").rglob("dev-local.json")
+    return json.loads(state.read_text())["checkpoint"]["latest"]["secrets_providers"]

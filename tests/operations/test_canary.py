@@ -121,6 +121,33 @@ def test_a_canary_is_ended_by_hand(second_live):
     assert versions(shop) == ["three"]
 
 
+def test_one_that_somebody_else_has_go_on_is_live_for_who_watches_it_too(second_live):
+    shop, _, _ = second_live
+    shop.change("three")
+    going = shop.start("up", "dev", "--canary", "30", "--for", "8s")
+    while "% of the traffic" not in going.stderr.readline():
+        assert going.poll() is None
+    shop.run("traffic", "dev", "--go-on")
+    _, told = going.communicate(timeout=120)
+    assert going.returncode == 0, told
+    assert "somebody had the canary" in told
+    assert versions(shop) == ["three"]
+
+
+def test_a_rollback_to_another_release_ends_it_and_the_history_says_so(second_live):
+    shop, first, _ = second_live
+    before = history(shop)
+    shop.change("three")
+    begin(shop, signal.SIGINT)
+    (canary,) = [release for role, release in shares(shop) if role == "canary"]
+    shop.run("rollback", "dev", first)
+    assert live(shop) == first
+    back, (release, source, result), *others = history(shop)
+    assert back == (first, "rollback", "live")
+    assert (release[:12], source, result) == (canary, "build", "failed")
+    assert others == before
+
+
 def test_a_canary_with_other_variables_is_refused_since_both_releases_would_get_them(second_live):
     shop, _, _ = second_live
     before = history(shop)
@@ -133,4 +160,5 @@ def test_a_canary_with_other_variables_is_refused_since_both_releases_would_get_
 
 def test_where_nothing_is_live_there_is_nothing_to_compare_with(shop):
     assert "without --canary the first time" in shop.run("up", "dev", "--canary", "10", code=1).stderr
+    assert "needs some time" in shop.run("up", "dev", "--canary", "10", "--for", "0s", code=1).stderr
     assert "is not a duration" in shop.run("up", "dev", "--canary", "10", "--for", "soon", code=1).stderr

@@ -88,6 +88,20 @@ def test_what_is_protected_stays_and_what_has_expired_goes(shop, other):
     assert shop.ask("status", "dev")["deployments"][0]["url"] is None
 
 
+def test_what_the_file_does_not_name_any_more_is_told_and_goes_when_it_is_named(shop, other):
+    declare(shop, other)
+    shop.run("up", "dev")
+    shop.configure()
+    told = "dev-other: has a stack, and environments/dev.yaml does not name it any more"
+    assert told in shop.run("status", "dev", code=1).stderr
+    assert told in shop.run("destroy", "dev", "--yes", code=1).stderr
+    assert (answers(shop.port), answers(other)) == (False, True)
+    shop.run("destroy", "dev", "--only", "other", "--yes")
+    assert not answers(other)
+    shop.run("destroy", "dev", "--yes")
+    assert "has no deployment 'other'" in shop.run("destroy", "dev", "--only", "other", "--yes", code=1).stderr
+
+
 def test_an_environment_that_cannot_be_read_does_not_stop_the_others(shop, other):
     (shop.root / "environments" / "broken.yaml").write_text("deployments: {a: {target: nowhere}}")
     told = shop.run("destroy", "--expired", "--yes", code=1).stderr

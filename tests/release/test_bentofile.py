@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from bentoship.release.bentofile import read
@@ -42,6 +44,15 @@ def test_no_include_is_everything(tmp_path) -> None:
     assert set(files) == {
         "bentofile.lock", "bentofile.yaml", "factor.txt", "models/examples.jsonl", "notes.md", "service.py",
     }  # fmt: skip
+
+
+def test_what_an_up_writes_and_what_an_editor_leaves_is_in_no_release(tmp_path) -> None:
+    written = {"infra/Pulumi.dev-local.yaml": "", "environments/dev.yaml": "", "infra/__main__.py": ""}
+    project = tiny(tmp_path, {"bentofile.yaml": bentofile(include=None), **written})
+    (project / ".#service.py").symlink_to("somebody@somewhere.1234")
+    os.mkfifo(project / "pipe.py")
+    assert {name for name in files_of(project) if "/" in name} == {"infra/__main__.py", "models/examples.jsonl"}
+    assert not {"pipe.py", ".#service.py"} & set(files_of(project))
 
 
 def test_an_untrained_model_is_named_with_the_command_that_trains_it(tmp_path) -> None:

@@ -311,8 +311,13 @@ def rehearse(
 def _canary(percent: int | None, duration: str) -> Canary | None:
     from ..deployment import Canary  # noqa: PLC0415
     from ..durations import seconds  # noqa: PLC0415
+    from ..errors import InvalidConfiguration  # noqa: PLC0415
 
-    return Canary(percent=percent, seconds=seconds("--for", duration)) if percent else None
+    if not percent:
+        return None
+    if not (watched := seconds("--for", duration)):
+        raise InvalidConfiguration("--for", "a canary needs some time to be watched", "write for example 30s or 5m")
+    return Canary(percent=percent, seconds=watched)
 
 
 def _must_be_somebody(environment: str, stacks: list[str]) -> None:

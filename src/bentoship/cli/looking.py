@@ -71,7 +71,10 @@ def history(environment: str, release: str | None, only: str | None, as_json: bo
     found = operation.history(the_project(), environment, release, only=only)
     entries = {name: value for name, value in found.items() if not isinstance(value, BentoshipError)}
     if as_json:
-        rows = [{"name": name, "history": value} for name, value in entries.items()]
+        rows = [
+            {"name": name, **(printer.as_error(value) if isinstance(value, BentoshipError) else {"history": value})}
+            for name, value in found.items()
+        ]
         printer.data({"environment": environment, "deployments": rows})
     elif release is None:
         printer.table(record.HEADINGS, record.rows(entries))

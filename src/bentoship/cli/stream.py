@@ -59,7 +59,7 @@ class Stream:
         if isinstance(error, BentoshipError):
             self.failed(error)
         if not self._ended:
-            self._end(INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1)
+            self._end(INTERRUPTED if isinstance(error, KeyboardInterrupt | click.Abort) else 1)
 
     @property
     def takes_stdout(self) -> bool:

@@ -7,23 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..engine import backend
 from ..project import Project
 from .finding import Finding
 from .infra import settings
 
-VARIABLE = "PULUMI_BACKEND_URL"
-
 
 def check(project: Project | None) -> Iterator[Finding]:
-    """The backend that wins: the variable, then Pulumi.yaml, then the last login (pulumi/pulumi pkg/workspace)."""
+    """The backend that wins, and whether it can be written to."""
     if project is None or not (project.infra / "Pulumi.yaml").is_file():
         return
-    described = settings(project).get("backend")
-    said = str(described.get("url") or "") if isinstance(described, dict) else ""
-    if url := os.environ.get(VARIABLE, ""):
-        yield _backend(project, url, VARIABLE)
-    elif said:
-        yield _backend(project, said, "infra/Pulumi.yaml")
+    settings(project)
+    url, source = backend.named(project.infra)
+    if url:
+        yield _backend(project, url, source)
     else:
         message = "infra/Pulumi.yaml names none, so the state goes where this machine last logged in"
         yield Finding("backend", "warning", message, "say `backend: {url: …}` there, and every machine agrees")

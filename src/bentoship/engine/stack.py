@@ -106,6 +106,13 @@ class Stack:
         found: Mapping[str, Any] | None = json.loads(said) if said is not None else None
         return found
 
+    def others(self) -> list[str]:
+        """The names of all stacks of the project."""
+        done = self._ask("stack", "ls", "--json")
+        if done.returncode:
+            raise self._error(done.stderr, "stack ls")
+        return [str(each["name"]).rpartition("/")[2] for each in json.loads(done.stdout)]
+
     def state(self) -> State | None:
         """What the stack is made of; None when it doesn't exist."""
         said = self._ask_if_there("export")
@@ -199,6 +206,9 @@ class Stack:
             "PATH": os.pathsep.join([str(self.command_line.path.parent), str(Path(PYTHON).parent), os.environ["PATH"]]),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+            # Where the stack's own file is not here, as in a fresh clone, its state says how its secrets are encrypted;
+            # without this they would be encrypted anew, with the passphrase of whoever comes.
+            "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         }
         return {**os.environ, **ours, **self.environment}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -109,7 +110,7 @@ class Remembered:
         return cls(
             outputs.get("url"),
             Ledger.read(outputs.get("ledger")),
-            _CONFIGURATIONS.validate_json(configurations) if configurations else {},
+            _read_configurations(configurations) if configurations else {},
         )
 
     @property
@@ -128,6 +129,15 @@ class Remembered:
     def intent(self, ledger: Ledger, configuration: Configuration | None = None) -> Intent:
         """Make the stack what `ledger` says; `configuration` is as the environment's file says it, unless given."""
         return Intent(ledger=ledger, configuration=configuration, configurations=dict(self.configurations))
+
+
+def _read_configurations(text: str) -> Mapping[str, Configuration]:
+    try:
+        return _CONFIGURATIONS.validate_json(text)
+    except ValidationError as error:
+        fault = f"can't be read by this version of bentoship ({error.error_count()} mismatches)"
+        remedy = "use the version that wrote it, or a later one"
+        raise EngineError("the stack's output `configurations`", fault, remedy) from None
 
 
 def deploy(attempt: Attempt, new: ReleaseRef, entry: Entry) -> Deployed:
@@ -231,6 +241,14 @@ def _deployed(deployment: Deployment, ledger: Ledger, outcome: Outcome) -> Deplo
         outcome.seconds,
         ledger.live.examples if ledger.live else (),
     )
+
+
+def preview(stack: Stack, intent: Intent, watch: Callable[[Event], None], tell: Tell) -> Outcome:
+    """What would change if the stack were made what `intent` says."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        file.write(intent.model_dump_json())
+        file.flush()
+        return with_lock(stack, lambda: stack.preview({"intent": file.name}, watch), tell)
 
 
 def new_entry(release_id: str, pulumi_version: str, target: str = "local", like: Entry | None = None) -> Entry:

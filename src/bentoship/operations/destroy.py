@@ -19,7 +19,8 @@ from ..host.control import Supervisor
 from ..project import Project
 from . import remains
 from .attempt import Remembered, Watch
-from .stacks import Tell, alone, chosen, each, stack_of, with_lock
+from .stacks import Tell, alone, each, stack_of, with_lock
+from .strays import meant, strays
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,8 @@ def survey(
     project: Project, name: str, *, only: str | None = None, expired: bool = False, tell: Tell = lambda _: None
 ) -> Mapping[str, Going | BentoshipError]:
     """What `destroy` would do; changes nothing."""
-    environment = environments.load(project, name)
-    going = _unprotected(project, environment, only, expired=expired)
-    engine = install.ensure(tell)
+    environment, engine = environments.load(project, name), install.ensure(tell)
+    going = _unprotected(project, environment, meant(project, environment, only, engine), expired=expired)
 
     def act(deployment: Deployment) -> Going:
         stack = stack_of(project, environment, deployment, engine)
@@ -95,9 +95,8 @@ def destroy(
     Raises InvalidConfiguration, before anything is touched, when one of them is protected. With `expired`, what is
     protected is left alone, like what has no ttl or has time left.
     """
-    environment = environments.load(project, name)
-    going = _unprotected(project, environment, only, expired=expired)
-    engine = install.ensure(tell)
+    environment, engine = environments.load(project, name), install.ensure(tell)
+    going = _unprotected(project, environment, meant(project, environment, only, engine), expired=expired)
 
     def act(deployment: Deployment) -> Destroyed:
         stack = stack_of(project, environment, deployment, engine)
@@ -115,7 +114,8 @@ def destroy(
             listed = removal is None or remains.can_list(project, removal)
         return Destroyed(deployment.name, deployment.target_name, stack.name, removed, left=left, listed=listed)
 
-    return each(going, act, tell)
+    gone = each(going, act, tell)
+    return gone if only or project.rehearses else {**gone, **strays(project, environment, engine)}
 
 
 def proved(found: Mapping[str, Destroyed | BentoshipError]) -> Mapping[str, Destroyed | BentoshipError]:
@@ -124,13 +124,12 @@ def proved(found: Mapping[str, Destroyed | BentoshipError]) -> Mapping[str, Dest
 
 
 def _unprotected(
-    project: Project, environment: Environment, only: str | None, *, expired: bool
+    project: Project, environment: Environment, deployments: Sequence[Deployment], *, expired: bool
 ) -> Sequence[Deployment]:
-    """The deployments that are meant; InvalidConfiguration that names those which are protected.
+    """The same deployments; InvalidConfiguration that names those which are protected.
 
     What is rehearsed is worth no protection.
     """
-    deployments = chosen(environment, only)
     protected = [] if expired or project.rehearses else [each for each in deployments if each.protect]
     if protected:
         raise InvalidConfiguration.of(

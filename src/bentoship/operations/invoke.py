@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ..deployment import Example
 from ..errors import BentoshipError, HostError, InvalidConfiguration
-from ..gate import answer
+from ..gate import answer, json_value
 from ..project import Project
 from .stacks import Tell
 from .status import Known, known
@@ -44,10 +43,6 @@ def one(project: Project, name: str, *, only: str | None, tell: Tell) -> Known:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        return json_value(text)
+    except ValueError as error:
         raise InvalidConfiguration("the request's body", f"is not JSON ({error})", "quote it for the shell") from None
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")

@@ -76,6 +76,7 @@ def journal(output: Path, making: Making) -> Iterator[Journal]:
 
     Raises BentoshipError while another command is at work on them.
     """
+    output.parent.mkdir(parents=True, exist_ok=True)
     with _unfinished(output).open("ab+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,12 @@ from typing import Any
 from .. import environments, release
 from ..deployment import Deployment
 from ..engine import install
-from ..engine.events import Event, Step
-from ..engine.stack import Outcome, Stack
+from ..engine.events import Step
+from ..engine.stack import Stack
 from ..errors import BentoshipError
-from ..ledger import Intent
 from ..project import Project
-from .attempt import Remembered, Watch, new_entry
-from .stacks import Tell, alone, chosen, each, need_sdk, stack_of, with_lock
+from .attempt import Remembered, Watch, new_entry, preview
+from .stacks import Tell, alone, chosen, each, need_sdk, stack_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def plan(
         with alone(project, stack.name), _existing(stack) as outputs:
             before = Remembered.read(outputs)
             intent = before.intent(before.with_live(sealed.ref(), deployment, entry))
-            outcome = _preview(stack, intent, lambda event: watch(deployment.name, event), tell)
+            outcome = preview(stack, intent, lambda event: watch(deployment.name, event), tell)
         changes = tuple(step for step in outcome.steps if step.operation not in ("same", "read"))
         live = before.ledger.live.id if before.ledger.live else None
         return Planned(deployment.name, deployment.target_name, deployment.stack, live, sealed.id, changes)
@@ -89,10 +87,3 @@ def _existing(stack: Stack) -> Iterator[Mapping[str, Any]]:
         yield {}
     finally:
         stack.remove()
-
-
-def _preview(stack: Stack, intent: Intent, watch: Callable[[Event], None], tell: Tell) -> Outcome:
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        file.write(intent.model_dump_json())
-        file.flush()
-        return with_lock(stack, lambda: stack.preview({"intent": file.name}, watch), tell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from .. import environments
 from ..deployment import Configuration, Deployment, ReleaseRef
@@ -10,7 +11,7 @@ from ..engine import install
 from ..errors import BentoshipError, ReleaseError
 from ..ledger import Entry, Intent, Ledger
 from ..project import Project
-from .attempt import Attempt, Deployed, Remembered, Watch, move, new_entry
+from .attempt import Attempt, Deployed, Remembered, Watch, move, new_entry, preview
 from .stacks import Tell, alone, chosen, each, stack_of, whoami
 from .status import beginning_of_id
 
@@ -50,9 +51,11 @@ def _back(attempt: Attempt, before: Remembered, release: str | None, pulumi_vers
     live = before.ledger.live
     if live is None:
         raise BentoshipError(attempt.stack.name, "is not up", f"`bentoship up {attempt.deployment.environment}`")
-    if before.ledger.canary and (release is None or live.id.startswith(release)):
-        failed = before.ledger.fail(before.ledger.canary.entry, f"ended by a rollback of {whoami()}")
-        return before.intent(failed, before.configuration)
+    if canary := before.ledger.canary:
+        failed = before.ledger.fail(canary.entry, f"ended by a rollback of {whoami()}")
+        if release is None or live.id.startswith(release):
+            return before.intent(failed, before.configuration)
+        before = replace(before, ledger=failed)
     if release is None and (unfinished := _half_way(attempt, before)):
         return unfinished
     wanted = _named(attempt, before.ledger, release) if release else _previous(attempt, before.ledger)
@@ -69,7 +72,12 @@ def _back(attempt: Attempt, before: Remembered, release: str | None, pulumi_vers
 def _half_way(attempt: Attempt, before: Remembered) -> Intent | None:
     """The rollback that was interrupted once its pointer had moved: what it left is finished, not gone back from."""
     unfinished, newest = attempt.unfinished, before.ledger.entries[0]
-    if unfinished is None or newest.source != "rollback" or not unfinished.ledger.is_attempt_of(newest):
+    if newest.source != "rollback" or newest.result != "live":
+        return None
+    if unfinished is None:  # it may have been another machine's, which remembers it
+        as_it_is = before.intent(before.ledger, before.configuration)
+        return as_it_is if preview(attempt.stack, as_it_is, lambda _: None, attempt.tell).changed else None
+    if not unfinished.ledger.is_attempt_of(newest):
         return None
     if unfinished.pruned:  # what was interrupted later is a prune, which only prune goes on with
         return None

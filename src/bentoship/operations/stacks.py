@@ -19,11 +19,11 @@ import psutil
 
 from .. import rehearsal
 from ..deployment import Deployment, Environment, now
-from ..engine import locks
+from ..engine import backend, locks
 from ..engine.install import CommandLine
 from ..engine.stack import Stack, interrupt_all
 from ..errors import BentoshipError, EngineMissing, InvalidConfiguration, StackLocked, UpdateInterrupted
-from ..project import Project
+from ..project import PASSPHRASE_VARIABLES, Project
 
 Result = TypeVar("Result")
 Tell = Callable[[str], None]
@@ -39,14 +39,32 @@ _LOOK = 0.5
 
 def stack_of(project: Project, environment: Environment, deployment: Deployment, engine: CommandLine) -> Stack:
     """The Pulumi stack of a deployment."""
+    return stack_named(project, environment, deployment.stack, engine)
+
+
+def stack_named(project: Project, environment: Environment, name: str, engine: CommandLine) -> Stack:
+    """The Pulumi stack called `name`, `<environment>-<deployment>`."""
     if not (project.infra / "Pulumi.yaml").is_file():
         raise InvalidConfiguration(
             str(project.infra), "has no Pulumi.yaml", "copy the folder infra/ of bentoship's own project"
         )
+    _need_passphrase(project, environment)
     around, secrets_provider = project.engine_environment(), environment.secrets_provider
     if project.rehearses:
         around, secrets_provider = {**around, **rehearsal.environment(project)}, "passphrase"
-    return Stack(deployment.stack, project.engine_folder, engine, around, secrets_provider)
+    return Stack(name, project.engine_folder, engine, around, secrets_provider)
+
+
+def _need_passphrase(project: Project, environment: Environment) -> None:
+    """Raise InvalidConfiguration where one would be made up for a state that others share, and could not read then."""
+    url, _ = backend.named(project.infra)
+    is_shared = bool(url) and not url.startswith("file://") and not project.rehearses
+    if not is_shared or environment.secrets_provider != "passphrase" or (project.home / "passphrase").exists():
+        return
+    if not any(name in os.environ for name in PASSPHRASE_VARIABLES):
+        fault = "is not set, and the state is shared: its secrets would be encrypted for this machine alone"
+        remedy = "set it, or PULUMI_CONFIG_PASSPHRASE_FILE, to what all who deploy have; or choose a `secrets_provider`"
+        raise InvalidConfiguration(PASSPHRASE_VARIABLES[0], fault, remedy)
 
 
 def need_sdk(deployment: Deployment) -> None:

@@ -17,6 +17,7 @@ from ..ledger import Entry, Ledger
 from ..project import Project
 from .attempt import Remembered
 from .stacks import Tell, chosen, each, stack_of
+from .strays import strays
 
 RELEASE_HEADER = "x-bentoship-release"
 SHORTEST = 6
@@ -70,7 +71,8 @@ def status(
 ) -> Mapping[str, Status | BentoshipError]:
     """The deployments of an environment as they are now."""
     found = known(project, name, only=only, tell=tell)
-    return {key: value if isinstance(value, BentoshipError) else _status(value) for key, value in found.items()}
+    there = {key: value if isinstance(value, BentoshipError) else _status(value) for key, value in found.items()}
+    return there if only else {**there, **strays(project, environments.load(project, name), install.ensure(tell))}
 
 
 def history(

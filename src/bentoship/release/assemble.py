@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..deployment import Example, now
-from ..errors import InvalidConfiguration, Problem
+from ..errors import InvalidConfiguration, Problem, ReleaseError
 from ..project import cache
 from . import bento, bentofile, examples, memo, wrappers
 from .bento import Bento
@@ -71,6 +71,9 @@ def build(project: Path, *, relock: bool = False, tell: Tell = lambda _sentence:
         recorded = _record(task, work)
         release = _seal(task, recorded, work / "release")
     _note(release, recorded.memory_mb, time.monotonic() - begin)
+    if memo.key(_read(folder)[0], lock) != key:
+        fault = "its files were changed while they were sealed, so that nobody knows which are in the release"
+        raise ReleaseError(str(folder), fault, "run the same command again")
     memo.remember(folder, key, release)
     return release
 

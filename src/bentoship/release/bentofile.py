@@ -28,6 +28,8 @@ KEYS = (
 """What BentoML knows (docs.bentoml.com, reference/bentoml/bento-build-options)."""
 _IGNORE_FILE = ".bentoignore"
 _NEVER = frozenset({".git", ".venv", "venv", "__pycache__", ".bentoship"})
+_NEVER_FILES = (".DS_Store", "/environments/", "/infra/Pulumi.*.yaml")
+"""What an `up` writes, and what says where to: with it in a release, deploying would make another one."""
 _DEFAULT_SERVICE = "service.py"
 _MOST_LEVELS = 100
 """How deep values may be nested, so that neither reading nor writing them runs out of stack."""
@@ -214,11 +216,13 @@ def _requirement_lines(folder: Path, python: Python, problems: list[Problem]) ->
 def _walk(folder: Path) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(set(folders) - _NEVER)
-        yield from ((Path(root) / name).relative_to(folder).as_posix() for name in files)
+        # Editors leave links to nowhere; whoever reads a pipe waits for ever.
+        found = (Path(root) / name for name in files)
+        yield from (path.relative_to(folder).as_posix() for path in found if path.is_file())
 
 
 def _included(folder: Path, walked: Sequence[str], bentofile: Bentofile, problems: list[Problem]) -> Iterator[str]:
-    include, exclude = _patterns(bentofile.include), _patterns((*bentofile.exclude, ".DS_Store"))
+    include, exclude = _patterns(bentofile.include), _patterns((*bentofile.exclude, *_NEVER_FILES))
     names = filter(_is_ignore_file, walked)
     ignored = [(PurePosixPath(name).parent, _ignore_file(folder, name, problems)) for name in names]
     for path in walked:

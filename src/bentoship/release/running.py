@@ -21,6 +21,8 @@ from .manifest import NAME, parse
 from .wheels import FOLDER, native_cache, native_site_packages, runs_here
 
 LOG = "serving.log"
+LONGEST_START = 1800.0
+"""Seconds; a process that ends is not waited for, and a large model may take its time."""
 _STOP_SECONDS = 10.0
 _LAST_LINE_SECONDS = 1.0
 
@@ -74,7 +76,7 @@ def running(
     reader.start()
     url = ports.url(ports.LOCALHOST, port)
     try:
-        wait_until_ready(url, stopped=lambda: _ended(process, work, reader))
+        wait_until_ready(url, LONGEST_START, stopped=lambda: _ended(process, work, reader))
         yield url, process
     except GateFailed as error:
         raise ServiceBroken("service", error.problems[0].fault, "correct it; `bentoml serve` shows more") from None

@@ -28,6 +28,7 @@ RULES = {
         "Microsoft.Compute/virtualMachines",
         named(64, "vmName", HYPHENS),
         outputs={"vmId": "{uuid}", "timeCreated": "{now}"},
+        begun_with=frozenset({"osProfile", "storageProfile"}),
         replace=frozenset(
             {"zones", "osProfile.adminUsername", "osProfile.computerName", "storageProfile.imageReference"}
         ),

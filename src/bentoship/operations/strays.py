@@ -1,0 +1,39 @@
+"""Deployments that run, and that their environment's file doesn't name any more: renamed there, or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .. import environments
+from ..deployment import Deployment, Environment
+from ..engine.install import CommandLine
+from ..errors import BentoshipError
+from ..project import Project
+from .attempt import Remembered
+from .stacks import chosen, stack_named
+
+
+def strays(project: Project, environment: Environment, engine: CommandLine) -> Mapping[str, BentoshipError]:
+    """An error for each of them, by its name."""
+    known, prefix = {deployment.stack for deployment in environment.deployments}, f"{environment.name}-"
+    stack = stack_named(project, environment, environment.deployments[0].stack, engine)
+    found = [name for name in stack.others() if name.startswith(prefix) and name not in known]
+    return {name.removeprefix(prefix): _stray(environment.name, name) for name in found}
+
+
+def meant(project: Project, environment: Environment, only: str | None, engine: CommandLine) -> Sequence[Deployment]:
+    """The deployments that a command is about, which may be `only` one that the file doesn't name any more."""
+    if only is None or only in {deployment.name for deployment in environment.deployments}:
+        return chosen(environment, only)
+    name = f"{environment.name}-{only}"
+    outputs = stack_named(project, environment, name, engine).outputs()
+    configuration = Remembered.read(outputs).configuration if outputs is not None else None
+    if configuration is None:  # no such stack, or one of which nothing ever went live
+        return chosen(environment, only)
+    return [environments.restore(project, name, configuration)]
+
+
+def _stray(environment: str, stack: str) -> BentoshipError:
+    fault = f"has a stack, and environments/{environment}.yaml does not name it any more"
+    only = stack.removeprefix(f"{environment}-")
+    return BentoshipError(stack, fault, f"name it there again, or `bentoship destroy {environment} --only {only}`")

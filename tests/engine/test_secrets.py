@@ -1,0 +1,61 @@
+"""How a stack's secrets are encrypted: as its state says, and never with a passphrase that only one machine knows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bentoship import environments
+from bentoship.engine.install import CommandLine
+from bentoship.errors import InvalidConfiguration
+from bentoship.operations.stacks import stack_of
+from bentoship.project import PASSPHRASE_VARIABLES, Project
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    for name in (*PASSPHRASE_VARIABLES, "PULUMI_BACKEND_URL"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "bentofile.yaml").touch()
+    declare(tmp_path)
+    return Project(tmp_path)
+
+
+def declare(folder, **more):
+    content = {"deployments": {"api": {"target": "local", "port": 3000}}, **more}
+    (folder / "environments" / "dev.yaml").write_text(json.dumps(content))
+
+
+def stack(project):
+    environment = environments.load(project, "dev")
+    return stack_of(
+        project, environment, environment.deployments[0], CommandLine(project.root / "pulumi", "3.259.0", "PATH")
+    )
+
+
+def say_backend(project, url):
+    (project.infra / "Pulumi.yaml").write_text(f"name: models\nbackend: {{url: '{url}'}}\n")
+
+
+def test_a_shared_state_gets_no_made_up_passphrase(project, monkeypatch):
+    say_backend(project, "s3://acme-state")
+    with pytest.raises(InvalidConfiguration, match="PULUMI_CONFIG_PASSPHRASE: is not set, and the state is shared"):
+        stack(project)
+    assert not (project.home / "passphrase").exists()
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "ours")
+    assert stack(project).name == "dev-api"
+
+
+def test_who_has_a_key_of_a_cloud_needs_none(project):
+    say_backend(project, "s3://acme-state")
+    declare(project.root, secrets_provider="awskms://alias/state")
+    assert stack(project).secrets_provider == "awskms://alias/state"
+
+
+def test_a_state_of_this_machine_gets_one(project):
+    say_backend(project, "file://../.bentoship/state")
+    stack(project)
+    assert (project.home / "passphrase").is_file()
