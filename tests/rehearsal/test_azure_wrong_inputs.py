@@ -158,3 +158,29 @@ def test_what_is_refused_does_not_exist(tmp_path):
 
 def test_the_twenty_are_of_types_that_the_double_knows():
     assert {wrong.token for wrong in TABLE} <= set(home.load("azure-native").rules)
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "change", "said"),
+    [
+        (
+            STORAGE,
+            {**ACCOUNT, "accountName": "kept"},
+            {"sku": {"name": "Standard_ZRS"}},
+            "StorageAccountTypeConversionNot",
+        ),
+        (
+            "azure-native:network:PublicIPAddress",
+            {**IN, "publicIpAddressName": "kept", "publicIPAllocationMethod": "Static", "sku": {"name": "Standard"}},
+            {"zones": ["1", "2"]},
+            "ResourceAvailabilityZonesCannotBeModified",
+        ),
+    ],
+)
+def test_what_azure_lets_nobody_change_is_refused(tmp_path, token, inputs, change, said):
+    made = double(tmp_path, cloud="azure-native", **PLACE)
+    made.create(GROUP, "models", {"resourceGroupName": "models"})
+    identity, outputs = made.create(token, "a", inputs)
+    assert made.diff(token, inputs, {**inputs, **change}).replaced == ()
+    with pytest.raises(Exception, match=said):
+        made.update(token, identity, outputs, {**inputs, **change})

@@ -21,6 +21,7 @@ from pulumi.runtime.mocks import MockMonitor
 from bentoship.deployment import Target, Workload
 
 LOOK_UPS: Mapping[str, Mapping[str, Any]] = {
+    "aws:elasticbeanstalk/getHostedZone:getHostedZone": {"id": "ZBEANSTALK"},
     "aws:index/getAvailabilityZones:getAvailabilityZones": {
         "names": ["eu-central-1c", "eu-central-1a", "eu-central-1b"]
     },

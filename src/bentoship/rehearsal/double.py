@@ -136,6 +136,9 @@ class Double:
             if before is None:
                 raise refused(rules.calls.service, rules.calls.update, f"NotFound: there is no {identity}", status=404)
             references.refuse_what_names_nothing(self._world, rules, new, before.region, "update")
+        for path, sentence in rules.fixed.items():
+            if before.finished and changes(dict(before.properties), dict(new), path):
+                raise refused(rules.calls.service, rules.calls.update, sentence, path, status=400)
         after = replace(before, properties=_changed(self._shape(token), rules, before.properties, new), finished=True)
         with self._breaking_off(_half(before, after)):
             self._take_time(token, "update")

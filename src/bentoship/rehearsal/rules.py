@@ -169,6 +169,8 @@ class Rules:
     references: tuple[Reference, ...] = ()
     unique: tuple[str, ...] = ()
     """Properties that no two may have in common; beside the key, which is unique always."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Path -> what the cloud says when that is to change: the provider sends it, and does not replace the resource."""
     begun_with: frozenset[str] = frozenset()
     """Properties that what breaks off half-way has as well, beside those that can't be changed later."""
     exists: str = ""

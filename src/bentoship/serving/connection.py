@@ -16,9 +16,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from .app import Application
 from .asgi import AT_ONCE, METRICS, PROBES, Message, error
 
-KEEP_ALIVE_SECONDS = 75.0
-"""How long an idle connection stays open: longer than the 60 seconds of the clouds' load balancers, which would
-otherwise send a request into a connection that is just being closed."""
+KEEP_ALIVE_SECONDS = 620.0
+"""How long an idle connection stays open: longer than the 600 seconds of Google's load balancers ("Request
+distribution", Cloud Load Balancing) and the 60 of AWS's, which would otherwise send a request into a connection that is
+just being closed."""
 LONGEST_HEAD = 64 * 1024
 """Bytes that the head of a request may have, more or less: what comes in one piece is taken in one piece."""
 LAST_CALL_SECONDS = 0.5

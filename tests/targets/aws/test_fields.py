@@ -29,6 +29,8 @@ def make(name, **fields):
         ({"http": True, "public_subnets": ["subnet-1"]}, "`vpc` and `public_subnets` are given together"),
         ({"http": True, "private_subnets": ["subnet-1"]}, "`private_subnets` says nothing without `vpc`"),
         ({"http": True, "region": "Frankfurt"}, "region"),
+        ({"http": True, "region": "cn-north-1"}, "region"),
+        ({"http": True, "tags": {str(number): "x" for number in range(10)}}, "at most 9 items"),
         ({"domain": "https://a.example.com"}, "domain"),
         ({"http": True, "instance_type": "big"}, "instance_type"),
         ({"http": True, "alarm_topic": "someone@example.com"}, "alarm_topic"),
@@ -41,7 +43,7 @@ def test_what_cannot_be_is_refused(name, fields, fault):
 
 
 @both
-@pytest.mark.parametrize("region", ["eu-central-1", "us-gov-west-1", "cn-north-1", "ap-southeast-4"])
+@pytest.mark.parametrize("region", ["eu-central-1", "us-gov-west-1", "ca-central-1", "ap-southeast-4"])
 def test_regions_are_what_aws_calls_them(name, region):
     assert make(name, http=True, region=region).region == region
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 from recorder import record
@@ -140,3 +142,31 @@ def test_a_storage_account_has_a_name_that_azure_takes_and_nobody_else_has():
     names = {account_name(subscription, name) for subscription in "ab" for name in ("salary-dev", "salary-production")}
     assert len(names) == 4
     assert all(len(name) <= 24 and name.isalnum() and name.islower() for name in names)
+
+
+def test_a_fixed_number_of_machines_is_ours_to_say_and_a_range_the_loads():
+    workload = Case("azure/virtual_machine", replicas=2).workload()
+    fixed = replace(workload, scale=Scale(min_replicas=2, max_replicas=2))
+    target = VirtualMachine.model_validate(HTTP)
+    ignored = [
+        one(record(target, each), "VirtualMachineScaleSet")["options"].get("ignore_changes")
+        for each in (workload, fixed)
+    ]
+    assert "sku.capacity" in ignored[0]
+    assert "sku.capacity" not in (ignored[1] or [])
+
+
+@pytest.mark.parametrize("change", [{"size": "Standard_D8s_v5"}, {"disk_gb": 64}, {"image_version": "24.04.1"}])
+def test_another_kind_of_machine_in_a_set_is_awaited_and_gated_anew(change):
+    before, after = declare(replicas=2), declare(replicas=2, **change)
+    for kind in ("RollingUpgrade", "Gate"):
+        assert one(before, kind)["inputs"]["revision"] != one(after, kind)["inputs"]["revision"]
+
+
+def test_one_machine_and_a_set_share_nothing_that_azure_lets_nobody_change():
+    alone, many = declare(replicas=1), declare(replicas=2)
+    kept = {each["name"]: each["inputs"] for each in of(alone, "PublicIPAddress")}
+    both = [each for each in of(many, "PublicIPAddress") if each["name"] in kept]
+    assert [each["name"] for each in both if each["inputs"].get("zones") != kept[each["name"]].get("zones")] == []
+    accounts = [one(declared, "StorageAccount")["inputs"]["sku"] for declared in (alone, many)]
+    assert accounts[0] == accounts[1]

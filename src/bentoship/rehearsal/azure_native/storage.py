@@ -31,6 +31,7 @@ RULES = {
             "primaryEndpoints": {"blob": "https://{accountName}.blob.core.windows.net/"},
             "primaryLocation": "{location}",
         },
+        fixed={"sku.name": "StorageAccountTypeConversionNotAllowed: The account can't be changed to this type."},
         defaults={"accessTier": "Hot", "allowSharedKeyAccess": True, "enableHttpsTrafficOnly": True},
         # The name is that of a host: nobody else in the world may have it.
         unique=("accountName",),

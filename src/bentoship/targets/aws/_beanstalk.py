@@ -75,6 +75,7 @@ def provision(target: ElasticBeanstalk, workload: Workload) -> pulumi.Output[str
         opts=place.options(
             depends_on=[*machine.given, *service.given, *net.ways, *versions.values()],
             ignore_changes=["solutionStackName", "tags", "tagsAll"],
+            additional_secret_outputs=["allSettings"],  # which says again what the settings say
         ),
     )
     _alarms(place, target, release, environment)
@@ -184,14 +185,10 @@ def _url(place: Place, domain: Domain | None, environment: aws.elasticbeanstalk.
     if domain is None:
         return pulumi.Output.concat("http://", environment.cname)
     redirect_to_https(place, environment.load_balancers[0])
-    record = aws.route53.Record(
-        place.name,
-        zone_id=domain.zone,
-        name=domain.name,
-        type="CNAME",
-        records=[environment.cname],
-        ttl=60,
-        opts=place.options(),
+    beanstalk = aws.elasticbeanstalk.get_hosted_zone(opts=place.look_up)
+    alias = aws.route53.RecordAliasArgs(name=environment.cname, zone_id=beanstalk.id, evaluate_target_health=False)
+    record = aws.route53.Record(  # an alias, since a domain at the top of its zone takes no CNAME
+        place.name, zone_id=domain.zone, name=domain.name, type="A", aliases=[alias], opts=place.options()
     )
     return record.id.apply(lambda _: f"https://{domain.name}")
 

@@ -22,7 +22,10 @@ class AwsTarget(Target):
     sdk: ClassVar[str] = "pulumi_aws"
     forgets_within: ClassVar[float] = 600
 
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="region of AWS, such as `eu-central-1`")
+    region: str = Field(
+        pattern=r"^([abd-z][a-z]|c[a-mo-z])(-[a-z]+)+-\d$",
+        description="region of AWS, such as `eu-central-1`; none of AWS China, where hosts have other names",
+    )
     domain: DomainName = None
     http: PlainHttp = False
     hosted_zone: str | None = Field(
@@ -56,7 +59,11 @@ class AwsTarget(Target):
     latency_alarm_seconds: float = Field(
         default=1, gt=0, description="an alarm goes off when the slowest 1 % of the requests take longer, in seconds"
     )
-    tags: dict[str, str] = Field(default_factory=dict, description="tags of yours, put on everything beside ours")
+    tags: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=9,
+        description="tags of yours, put on everything beside ours; at most nine, since an object in S3 takes ten",
+    )
 
     @model_validator(mode="after")
     def _either_tls_or_asked_for_http(self) -> Self:

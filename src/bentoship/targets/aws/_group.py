@@ -12,6 +12,7 @@ from ...deployment import ReleaseRef, Workload
 from ...provider.resources import Gate, InstanceRefresh
 from ._fields import AwsTarget
 from ._hosts import BOOT_SECONDS, PORT, Host, host
+from ._machine import machine_revision
 from ._network import let_in, let_out, network, security_group
 from ._shared import TLS_POLICY, Domain, Place, certified, keep_releases, open_place, redirect_to_https
 from ._watch import Metric, alarm, dashboard
@@ -109,10 +110,11 @@ def provision(target: Ec2, workload: Workload) -> pulumi.Output[str]:
         opts=place.ours(),
     )
     url = _url(place, domain, balancer)
+    revision = machine_revision(target, workload, release)
     gate = Gate(
-        f"{place.name}-gate-{workload.revision(release)}",
+        f"{place.name}-gate-{revision}",
         release,
-        workload.revision(release),
+        revision,
         url,
         patience,
         opts=place.ours(depends_on=[refresh, *listeners]),

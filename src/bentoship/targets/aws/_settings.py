@@ -59,7 +59,7 @@ def settings(target: ElasticBeanstalk, workload: Workload, wiring: Wiring) -> Se
         _deployment(target, workload),
         _secrets(target.secrets, workload.variables),
         _variables({"BENTOSHIP_RELEASE": workload.serving[0].id, **workload.variables}),
-        _balanced(workload.scale, wiring) if wiring.balancer_group else _alone(),
+        _balanced(workload, wiring) if wiring.balancer_group else _alone(),
         _https(wiring.certificate) if wiring.certificate else {},
     ]
     merged = {key: value for part in parts for key, value in part.items()}
@@ -158,7 +158,9 @@ def _alone() -> Settings:
     return {(f"{_EB}:environment", "EnvironmentType"): "SingleInstance"}
 
 
-def _balanced(scale: Scale, wiring: Wiring) -> Settings:
+def _balanced(workload: Workload, wiring: Wiring) -> Settings:
+    # The release's id is a setting, so that each update changes settings as well; Immutable would win over a canary.
+    kind = "Immutable" if len(workload.serving) == 1 else "Health"
     environment, process = f"{_EB}:environment", f"{_EB}:environment:process:default"
     rolling, balancer = "aws:autoscaling:updatepolicy:rollingupdate", "aws:elbv2:loadbalancer"
     group = wiring.balancer_group or ""
@@ -174,8 +176,8 @@ def _balanced(scale: Scale, wiring: Wiring) -> Settings:
         (process, "HealthCheckInterval"): "10",
         (process, "DeregistrationDelay"): "30",
         (rolling, "RollingUpdateEnabled"): "true",
-        (rolling, "RollingUpdateType"): "Immutable",
-        **_scaling(scale),
+        (rolling, "RollingUpdateType"): kind,
+        **_scaling(workload.scale),
     }
 
 

@@ -32,7 +32,7 @@ def provision(target: VirtualMachine, workload: Workload) -> pulumi.Output[str]:
     place = open_place("VirtualMachine", target, workload)
     (release,) = workload.serving
     revision = machine_revision(target, workload, release)
-    releases = keep_releases(place, workload, zonal=False)
+    releases = keep_releases(place, workload)
     own = public_address(place, revision)
     interface = azure.network.NetworkInterface(
         f"{place.name}-{revision}",

@@ -9,7 +9,18 @@ import pulumi_azure_native as azure
 
 from ...deployment import ReleaseRef, Workload
 from ...provider.resources import Gate, RollingUpgrade
-from ._hosts import BOOT_SECONDS, PORT, USER, console, custom_data, image, nobody_logs_in, size, trusted_launch
+from ._hosts import (
+    BOOT_SECONDS,
+    PORT,
+    USER,
+    console,
+    custom_data,
+    image,
+    machine_revision,
+    nobody_logs_in,
+    size,
+    trusted_launch,
+)
 from ._network import nat_gateway, public_address, subnet
 from ._shared import Place, Releases, account_name, keep_releases, open_place
 from ._watch import Metric, alert, dashboard, scale_by_cpu
@@ -24,14 +35,15 @@ def provision(target: VirtualMachine, workload: Workload) -> pulumi.Output[str]:
     """A load balancer, a scale set over zones, and its rolling upgrade to the release; then the gate."""
     place = open_place("VirtualMachine", target, workload)
     (release,) = workload.serving
-    releases = keep_releases(place, workload, zonal=bool(target.zones))
-    address = public_address(place, zones=target.zones, label=_label(place))
+    releases = keep_releases(place, workload)
+    # Not the address that one machine has: an address that is there gets no zones any more.
+    address = public_address(place, "front", target.zones, _label(place))
     balancer, inside = _balancer(place, address)
     way_out = nat_gateway(place)
     machines = subnet(place, way_out)
     scale_set = _scale_set(place, target, workload, release, releases, machines, balancer, inside)
     _scaling(place, workload, scale_set)
-    revision = workload.revision(release)
+    revision = machine_revision(target, workload, release)
     patience = workload.ready_timeout + BOOT_SECONDS
     upgrade = RollingUpgrade(
         f"{place.name}-upgrade",
@@ -160,10 +172,10 @@ def _scale_set(
             network_profile=_networking(machines, inside),
         ),
         **place.here,
-        # How many machines there are is decided by the load.
+        # How many machines there are is decided by the load, where it may.
         opts=place.options(
             depends_on=[balancer, *releases.before(release)],
-            ignore_changes=["sku.capacity"],
+            ignore_changes=["sku.capacity"] if scale.max_replicas > scale.min_replicas else [],
             custom_timeouts=pulumi.CustomTimeouts(create="30m", update="60m"),
         ),
     )

@@ -89,13 +89,15 @@ class Releases:
         return [self.blobs[release.id], self.granted]
 
 
-def keep_releases(place: Place, workload: Workload, *, zonal: bool) -> Releases:
+def keep_releases(place: Place, workload: Workload) -> Releases:
     """A private storage account that speaks TLS 1.2, in it every kept release; and an identity that may read them."""
     account = azure.storage.StorageAccount(
         f"{place.name}-releases",
         account_name=account_name(place.subscription, workload.name),
         kind="StorageV2",
-        sku=azure.storage.SkuArgs(name="Standard_ZRS" if zonal else "Standard_LRS"),
+        # An account can't be changed to or from ZRS ("Change how data is replicated"), so that this can't depend on the
+        # scale. Machines ask for a release when they start, and what runs goes on without it.
+        sku=azure.storage.SkuArgs(name="Standard_LRS"),
         allow_blob_public_access=False,
         minimum_tls_version="TLS1_2",
         enable_https_traffic_only=True,

@@ -34,7 +34,7 @@ def provision(target: WebApp, workload: Workload) -> pulumi.Output[str]:
     """The plan, the app and its slot; the releases; the swap; the gate on what was asked to be live."""
     release, percent = _newest(workload)
     place = open_place("WebApp", target, workload)
-    releases = keep_releases(place, workload, zonal=workload.scale.min_replicas > 1 and target.zone_redundant)
+    releases = keep_releases(place, workload)
     ready = [*releases.before(release), *_secrets(place, target, releases)]
     plan = _plan(place, target, workload)
     like = _site(place, workload, plan, releases)

@@ -89,6 +89,8 @@ def keep_releases(place: Place, workload: Workload) -> Releases:
                 condition=gcp.storage.BucketLifecycleRuleConditionArgs(days_since_noncurrent_time=NONCURRENT_DAYS),
             )
         ],
+        # Versions keep what was deleted for long enough; Google would keep, and bill, all of it for a week once more.
+        soft_delete_policy=gcp.storage.BucketSoftDeletePolicyArgs(retention_duration_seconds=0),
         # Releases that have left the ledger stay in it; they are removed with the bucket, and so is all that it keeps.
         force_destroy=True,
         opts=place.options(),
