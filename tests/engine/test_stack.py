@@ -233,3 +233,13 @@ def test_a_fresh_clone_encrypts_secrets_as_the_state_says_and_not_in_its_own_way
 def encrypted_by(stack: Stack) -> object:
     (state,) = (stack.folder.parent / "state").rglob("dev-local.json")
     return json.loads(state.read_text())["checkpoint"]["latest"]["secrets_providers"]
+
+
+def test_what_a_killed_engine_has_left_half_written_beside_its_state_is_mended(stack):
+    stack.create()
+    stack.up()
+    (state,) = (stack.folder.parent / "state").rglob("dev-local.json")
+    attributes = state.with_name(f"{state.name}.attrs")
+    attributes.write_bytes(b"")
+    assert stack.outputs() == {"things": "one"}
+    assert not attributes.exists()

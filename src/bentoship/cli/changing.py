@@ -227,9 +227,9 @@ def _destroy(
     """Show, ask, remove; what became of each deployment of one environment."""
     from .. import environments  # noqa: PLC0415
     from ..operations import destroy as operation  # noqa: PLC0415
-    from ..operations.stacks import chosen  # noqa: PLC0415
 
-    stacks = [deployment.stack for deployment in chosen(environments.load(project, environment), only)]
+    named = [deployment.stack for deployment in environments.load(project, environment).deployments]
+    stacks = named if only is None else [f"{environment}-{only}"]
     if not yes and not expired:
         _must_be_somebody(environment, stacks)
     with printer.Progress(stream) as progress:

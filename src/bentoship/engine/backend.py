@@ -6,6 +6,7 @@ The variable wins, then Pulumi.yaml, then the last login (pulumi/pulumi pkg/work
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -24,3 +25,19 @@ def named(infra: Path) -> tuple[str, str]:
     backend = described.get("backend") if isinstance(described, dict) else None
     url = str(backend.get("url") or "") if isinstance(backend, dict) else ""
     return (url, "infra/Pulumi.yaml") if url else ("", "")
+
+
+def mend(infra: Path, environment: Mapping[str, str]) -> bool:
+    """Remove what a killed engine has left half written beside the files of its state; whether there was something.
+
+    Those are put there whole. What goes with each, such as its media type, is written in place before; when that is
+    empty the engine can't read the file any more (gocloud.dev/blob/fileblob). When it is gone, nothing is missing.
+    """
+    url = environment.get(VARIABLE) or named(infra)[0]
+    if not url.startswith("file://"):
+        return False
+    state = infra / Path(url.removeprefix("file://").partition("?")[0]).expanduser() / ".pulumi"
+    broken = [path for path in state.rglob("*.attrs") if path.stat().st_size == 0]
+    for path in broken:
+        path.unlink(missing_ok=True)
+    return bool(broken)

@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from ..errors import EngineError, StackLocked, UpdateFailed, UpdateInterrupted
-from . import locks
+from . import backend, locks
 from .events import Event, Step, read_event
 from .install import PYTHON, CommandLine
 from .state import State, read_state
@@ -215,6 +215,8 @@ class Stack:
     def _ask_if_there(self, *words: str) -> str | None:
         """What the engine says about the stack; None when it doesn't exist."""
         done = self._ask("stack", *words, "--stack", self.name)
+        if "EOF" in done.stderr and backend.mend(self.folder, self.environment):
+            done = self._ask("stack", *words, "--stack", self.name)
         if done.returncode == 0:
             return done.stdout
         if NO_STACK in done.stderr:
