@@ -18,7 +18,8 @@ CUT_OFF = {"machine", "instance", "vm"}
 """Where requests are cut off while the address moves, as docs/aws.md, docs/gcp.md and docs/azure.md say."""
 CANARIES = {"local", "balanced", "engine", "app", "apps"}
 """Where somebody divides the traffic."""
-QUICK = {"local", "engine"}
+QUICK = {"engine"}
+"""Of the life on this machine, tests/operations has every step."""
 PLAYS = [
     pytest.param(name, marks=pytest.mark.skipif(not (IS_WHOLE or name in QUICK), reason="`make test-matrix` plays it"))
     for name in ("local", *DEPLOYMENTS)

@@ -23,7 +23,8 @@ def strays(project: Project, environment: Environment, engine: CommandLine) -> M
 
 def meant(project: Project, environment: Environment, only: str | None, engine: CommandLine) -> Sequence[Deployment]:
     """The deployments that a command is about, which may be `only` one that the file doesn't name any more."""
-    if only is None or only in {deployment.name for deployment in environment.deployments}:
+    is_named = only is None or only in {deployment.name for deployment in environment.deployments}
+    if is_named or not (project.infra / "Pulumi.yaml").is_file():
         return chosen(environment, only)
     name = f"{environment.name}-{only}"
     outputs = stack_named(project, environment, name, engine).outputs()
