@@ -82,11 +82,7 @@ class Ledger(Frozen):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise EngineError(
-                "the stack's output `ledger`",
-                f"can't be read by this version of bentoship ({error.error_count()} mismatches)",
-                "use the version that wrote it, or a later one",
-            ) from error
+            raise unreadable("ledger", error) from error
 
     def write(self) -> str:
         """The text that `read` reads; the same ledger gives the same text."""
@@ -180,6 +176,12 @@ class Ledger(Frozen):
     def _with(self, entry: Entry) -> tuple[Entry, ...]:
         details, older = self.entries[: KEPT_DETAILS - 1], self.entries[KEPT_DETAILS - 1 : KEPT_ENTRIES - 1]
         return (entry, *details, *map(_without_details, older))
+
+
+def unreadable(output: str, error: ValidationError) -> EngineError:
+    """That an output of a stack was written by another version of bentoship."""
+    fault = f"can't be read by this version of bentoship ({error.error_count()} mismatches)"
+    return EngineError(f"the stack's output `{output}`", fault, "use the version that wrote it, or a later one")
 
 
 def _without_details(entry: Entry) -> Entry:

@@ -34,6 +34,14 @@ def begin(shop, how, percent="30"):
     return going.returncode
 
 
+def watched(shop, duration):
+    """The command that watches a canary, once it does."""
+    going = shop.start("up", "dev", "--canary", "30", "--for", duration)
+    while "% of the traffic" not in going.stderr.readline():
+        assert going.poll() is None
+    return going
+
+
 def test_a_canary_that_is_as_good_as_the_stable_release_goes_live(second_live):
     shop, _, second = second_live
     shop.change("three")
@@ -72,9 +80,7 @@ def test_a_canary_that_fails_more_often_goes_back_by_itself(second_live):
 def test_a_canary_that_dies_and_does_not_come_back_goes_back_when_nobody_else_changes_the_stack(second_live):
     shop, _, second = second_live
     shop.change("three")
-    going = shop.start("up", "dev", "--canary", "30", "--for", "1h")
-    while "% of the traffic" not in going.stderr.readline():
-        assert going.poll() is None
+    going = watched(shop, "1h")
     (canary,) = [release for release in shop.supervisor.status().releases if not release.id.startswith(second[:12])]
     for unpacked in (shop.supervisor.directory / UNPACKED).iterdir():
         if unpacked.name.startswith(canary.id[:12]):
@@ -124,9 +130,7 @@ def test_a_canary_is_ended_by_hand(second_live):
 def test_one_that_somebody_else_has_go_on_is_live_for_who_watches_it_too(second_live):
     shop, _, _ = second_live
     shop.change("three")
-    going = shop.start("up", "dev", "--canary", "30", "--for", "8s")
-    while "% of the traffic" not in going.stderr.readline():
-        assert going.poll() is None
+    going = watched(shop, "8s")
     shop.run("traffic", "dev", "--go-on")
     _, told = going.communicate(timeout=120)
     assert going.returncode == 0, told

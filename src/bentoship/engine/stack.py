@@ -59,9 +59,14 @@ class Outcome:
     seconds: float
 
     @property
+    def changing(self) -> set[str]:
+        """The operations that changed something, or would: create, update, delete."""
+        return {step.operation for step in self.steps} - {"same", "refresh", "read"}
+
+    @property
     def changed(self) -> bool:
         """Whether anything was changed, or would be."""
-        return any(step.operation not in ("same", "refresh", "read") for step in self.steps)
+        return bool(self.changing)
 
 
 @dataclass

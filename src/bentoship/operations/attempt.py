@@ -17,7 +17,7 @@ from ..deployment import Configuration, Deployment, Example, Gated, ReleaseRef, 
 from ..engine.events import Event, Step
 from ..engine.stack import Outcome, Stack
 from ..errors import BentoshipError, EngineError, StackLocked, UpdateFailed
-from ..ledger import Entry, Intent, Ledger
+from ..ledger import Entry, Intent, Ledger, unreadable
 from ..project import Project, write_private
 from . import provenance
 from .stacks import Tell, need_sdk, whoami, with_lock
@@ -135,9 +135,7 @@ def _read_configurations(text: str) -> Mapping[str, Configuration]:
     try:
         return _CONFIGURATIONS.validate_json(text)
     except ValidationError as error:
-        fault = f"can't be read by this version of bentoship ({error.error_count()} mismatches)"
-        remedy = "use the version that wrote it, or a later one"
-        raise EngineError("the stack's output `configurations`", fault, remedy) from None
+        raise unreadable("configurations", error) from None
 
 
 def deploy(attempt: Attempt, new: ReleaseRef, entry: Entry) -> Deployed:

@@ -76,10 +76,9 @@ def _half_way(attempt: Attempt, before: Remembered) -> Intent | None:
         return None
     if unfinished is None:  # it may have been another machine's, which remembers it
         as_it_is = before.intent(before.ledger, before.configuration)
-        steps = preview(attempt.stack, as_it_is, lambda _: None, attempt.tell).steps
-        changes = {step.operation for step in steps} - {"same", "refresh", "read"}
+        left = preview(attempt.stack, as_it_is, lambda _: None, attempt.tell).changing
         # What is left to do, once the pointer has moved, is to remove what it pointed to before.
-        return as_it_is if changes == {"delete"} else None
+        return as_it_is if left == {"delete"} else None
     if not unfinished.ledger.is_attempt_of(newest):
         return None
     if unfinished.pruned:  # what was interrupted later is a prune, which only prune goes on with

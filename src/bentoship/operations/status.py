@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import httpx
 
 from .. import environments
-from ..deployment import Deployment
+from ..deployment import Deployment, Environment
 from ..engine import install
+from ..engine.install import CommandLine
 from ..errors import BentoshipError, InvalidConfiguration
 from ..gate import READY_PATH
 from ..ledger import Entry, Ledger
@@ -56,9 +57,12 @@ def known(
     project: Project, name: str, *, only: str | None = None, tell: Tell = lambda _: None
 ) -> Mapping[str, Known | BentoshipError]:
     """What the stacks of an environment remember, by deployment; changes nothing and creates nothing."""
-    environment = environments.load(project, name)
-    engine = install.ensure(tell)
+    return _remembered(project, environments.load(project, name), install.ensure(tell), only, tell)
 
+
+def _remembered(
+    project: Project, environment: Environment, engine: CommandLine, only: str | None, tell: Tell
+) -> Mapping[str, Known | BentoshipError]:
     def act(deployment: Deployment) -> Known:
         remembered = Remembered.read(stack_of(project, environment, deployment, engine).outputs() or {})
         return Known(deployment, remembered.url, remembered.ledger)
@@ -70,9 +74,10 @@ def status(
     project: Project, name: str, *, only: str | None = None, tell: Tell = lambda _: None
 ) -> Mapping[str, Status | BentoshipError]:
     """The deployments of an environment as they are now."""
-    found = known(project, name, only=only, tell=tell)
+    environment, engine = environments.load(project, name), install.ensure(tell)
+    found = _remembered(project, environment, engine, only, tell)
     there = {key: value if isinstance(value, BentoshipError) else _status(value) for key, value in found.items()}
-    return there if only else {**there, **strays(project, environments.load(project, name), install.ensure(tell))}
+    return there if only else {**there, **strays(project, environment, engine)}
 
 
 def history(

@@ -65,8 +65,7 @@ def end(root: Path) -> None:
 def deleted_by_hand(world: World, resource: Resource) -> None:
     """Have whatever ran because of a resource end, which somebody has removed from `world` behind the engine's back."""
     if url := address(world.folder.parent.parent):
-        told = httpx.post(f"{url}/hosts/{world.folder.name}/deleted", json=[asdict(resource)], timeout=LONGEST)
-        told.raise_for_status()
+        _post(url, world.folder.name, "deleted", resource)
 
 
 def hosted(cloud: str) -> Behaviour:
@@ -100,8 +99,10 @@ def both(first: Behaviour, second: Behaviour) -> Behaviour:
 
 def _tell(cloud: str, verb: str, *resources: Resource) -> Mapping[str, Any]:
     url = os.environ.get(VARIABLE)
-    if not url:
-        return {}
+    return _post(url, cloud, verb, *resources) if url else {}
+
+
+def _post(url: str, cloud: str, verb: str, *resources: Resource) -> Mapping[str, Any]:
     body = [asdict(resource) for resource in resources]
     try:
         answer = httpx.post(f"{url}/hosts/{cloud}/{verb}", json=body, timeout=LONGEST, trust_env=False)
