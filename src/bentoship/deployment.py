@@ -183,6 +183,10 @@ class Target(Frozen, ABC):
     stays: ClassVar[tuple[str, ...]] = ()
     """What `destroy` leaves there on purpose, each as a clause."""
 
+    adoptable: ClassVar[Mapping[str, str]] = {}
+    """Types of resources of which one that is there, though no state knows it, can only be a killed attempt's: it lies
+    in something of the stack's own, and a release is named in its name. With the input that is its id."""
+
     forgets_within: ClassVar[float] = 0
     """Seconds for which the place may go on listing what is gone."""
 

@@ -21,7 +21,7 @@ Whatever is not in the tree is a defect of ours and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,3 +115,8 @@ class UpdateInterrupted(EngineError):
 
 class UpdateFailed(EngineError):
     """The engine ran and could not finish."""
+
+    def __init__(self, where: str, fault: str, remedy: str = "", existing: Sequence[Any] = ()) -> None:
+        super().__init__(where, fault, remedy)
+        self.existing = existing
+        """What could not be created because it is there (engine.events.Step)."""

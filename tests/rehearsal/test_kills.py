@@ -1,8 +1,7 @@
 """The tool, the engine and the providers are killed at every step of a command; the same command again ends it.
 
 One test takes one deployment, one way to a new release and one victim. It goes through the steps one after another,
-each time with another release, and after each `up` through the same step of a rollback. All of it is for
-`make test-matrix`.
+each time with another release, and after each `up` through the same step of a rollback. This is for `make test-matrix`.
 """
 
 from __future__ import annotations
@@ -19,13 +18,10 @@ from killed import VICTIMS
 from stage import ENVIRONMENT, IS_WHOLE, SOURCE, Stage, who
 
 from bentoship.deployment import ReleaseRef
+from bentoship.errors import UpdateFailed
 from bentoship.operations.status import known
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(2400),
-    pytest.mark.skipif(not IS_WHOLE, reason="`make test-matrix` kills them"),
-]
+pytestmark = pytest.mark.slow
 TARGETS = ("beanstalk", "engine", "app")
 """One a cloud."""
 SCRIPT = Path(__file__).parent / "killed.py"
@@ -70,6 +66,23 @@ class Killing:
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
+def test_what_a_lost_provider_has_made_under_a_name_of_the_stack_is_taken_over(stage: Stage):
+    stage.deploy("beanstalk", stage.release("r0"))
+    stage.arm("elasticbeanstalk.ApplicationVersion.create@after = dies")
+    with pytest.raises(UpdateFailed):
+        stage.deploy("beanstalk", stage.release("r1"))
+    (orphan,) = stage.orphans("beanstalk")
+
+    done = stage.deploy("beanstalk", stage.release("r1"))
+    assert who(done.url) == stage.release("r1").short
+    assert orphan.split() in [[item.short_type, item.id] for item in stage.world("aws").every()]
+    assert stage.orphans("beanstalk") == []
+    stage.destroy("beanstalk")
+    assert stage.made() == []
+
+
+@pytest.mark.timeout(2400)
+@pytest.mark.skipif(not IS_WHOLE, reason="`make test-matrix` kills them")
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("verb", ["up", "promote"])
 @pytest.mark.parametrize("name", TARGETS)

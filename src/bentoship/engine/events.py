@@ -24,7 +24,8 @@ class Step:
     operation: str
     """create, update, replace, delete, same, refresh …"""
     done: bool
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    resource: Mapping[str, Any] = field(default_factory=dict)
+    """What it becomes, as the state would say it, as far as that is known; secrets are left out."""
     diffs: tuple[str, ...] = ()
     """Names of the properties that differ."""
 
@@ -32,6 +33,11 @@ class Step:
     def name(self) -> str:
         """The resource's logical name."""
         return self.urn.rpartition("::")[2]
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        """What the resource says of itself."""
+        return self.resource.get("outputs") or {}
 
     @property
     def is_stack(self) -> bool:
@@ -70,9 +76,8 @@ def read_event(line: str) -> Event | None:
 
 
 def _step(metadata: Mapping[str, Any], *, done: bool) -> Step:
-    new = metadata.get("new") or {}
     diffs = tuple(metadata.get("diffs") or ())
-    return Step(metadata["urn"], metadata["type"], metadata["op"], done, new.get("outputs") or {}, diffs)
+    return Step(metadata["urn"], metadata["type"], metadata["op"], done, metadata.get("new") or {}, diffs)
 
 
 def _diagnostic(diagnostic: Mapping[str, Any]) -> Event | None:

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from ..errors import EngineError, StackLocked, UpdateFailed, UpdateInterrupted
-from . import backend, locks
+from . import adoption, backend, locks
 from .events import Event, Step, read_event
 from .install import PYTHON, CommandLine
 from .state import State, read_state
@@ -77,8 +77,8 @@ class _Run:
     changes: Mapping[str, int] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
-    existing: list[str] = field(default_factory=list)
-    """What could not be created because it is there, as type and logical name."""
+    existing: dict[str, Step] = field(default_factory=dict)
+    """What could not be created because it is there, by its URN."""
 
     def take(self, event: Event) -> None:
         if event.step is not None and event.step.is_stack and event.step.done:
@@ -89,9 +89,8 @@ class _Run:
             self.changes = event.changes
         if event.error:
             self.errors.append(event.error)
-        if event.urn and _EXISTS.search(event.error):
-            kind, name = event.urn.split("::")[2:4]
-            self.existing.append(f"{kind.rpartition('$')[2]} {name}")
+        if event.urn in self.steps and _EXISTS.search(event.error):
+            self.existing[event.urn] = self.steps[event.urn]
 
 
 @dataclass(frozen=True)
@@ -152,16 +151,32 @@ class Stack:
         with self._settings_with(values) as file:
             return self._operate("preview", ["--refresh", "--config-file", file], on_event)
 
-    def up(self, on_event: OnEvent = lambda _: None, values: Mapping[str, str] | None = None) -> Outcome:
+    def up(
+        self,
+        on_event: OnEvent = lambda _: None,
+        values: Mapping[str, str] | None = None,
+        adoptable: Mapping[str, str] | None = None,
+    ) -> Outcome:
         """Look at what is there, then make it what the program says, with `values` added to its configuration.
+
+        What is to be created, is there already and is of a type in `adoptable` is taken into the state: a killed
+        attempt made it. The values are the inputs that are the objects' ids.
 
         UpdateFailed when that can't be finished. The stack's configuration file stays as it is: `configure` it once
         the update has succeeded, so that a plain `pulumi up` never repeats what was refused.
         """
+        adopted = set[str]()
         with self._settings_with(values or {}) as file:
-            return self._operate(
-                "up", ["--yes", "--skip-preview", "--refresh", *_STOPPING, "--config-file", file], on_event
-            )
+            options = ["--yes", "--skip-preview", "--refresh", *_STOPPING, "--config-file", file]
+            while True:
+                try:
+                    return self._operate("up", options, on_event)
+                except UpdateFailed as failure:
+                    found = {step.urn: adoption.resource(step, adoptable or {}) for step in failure.existing}
+                    if not found or None in found.values() or adopted & found.keys():
+                        raise
+                    self._adopt([each for each in found.values() if each])
+                    adopted |= found.keys()
 
     def drift(self, on_event: OnEvent = lambda _: None) -> Outcome:
         """What is otherwise than the last operation left it: steps that update, or delete. Changes nothing."""
@@ -217,6 +232,15 @@ class Stack:
         }
         return {**os.environ, **ours, **self.environment}
 
+    def _adopt(self, resources: Sequence[Mapping[str, Any]]) -> None:
+        """Write `resources` into the state; the next update looks at them before anything else."""
+        done = self._ask("stack", "export", "--stack", self.name)
+        if done.returncode == 0:
+            with_them = adoption.state_with(done.stdout, resources)
+            done = self._ask("stack", "import", "--stack", self.name, given=with_them)
+        if done.returncode:
+            raise self._error(done.stderr)
+
     def _ask_if_there(self, *words: str) -> str | None:
         """What the engine says about the stack; None when it doesn't exist."""
         done = self._ask("stack", *words, "--stack", self.name)
@@ -228,10 +252,11 @@ class Stack:
             return None
         raise self._error(done.stderr)
 
-    def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def _ask(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(self.command_line.path), "--non-interactive", "--color", "never", *words]
+        around = self._environment()
         return subprocess.run(
-            command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False
+            command, cwd=self.folder, env=around, input=given, capture_output=True, text=True, check=False
         )
 
     def _operate(self, verb: str, options: list[str], on_event: OnEvent) -> Outcome:
@@ -271,7 +296,8 @@ class Stack:
     def _failure(self, verb: str, run: _Run, complaint: str) -> EngineError:
         errors = [error for error in dict.fromkeys(run.errors) if error != "update failed"] or run.errors
         if errors:
-            return UpdateFailed(self.name, "\n".join(errors), _remedy(run.existing))
+            existing = tuple(run.existing.values())
+            return UpdateFailed(self.name, "\n".join(errors), _remedy(existing), existing)
         return self._error(complaint, verb)
 
     def _error(self, complaint: str, verb: str = "") -> EngineError:
@@ -286,11 +312,11 @@ class Stack:
         return EngineError(f"pulumi {verb} {self.name}".replace("  ", " "), sentence)
 
 
-def _remedy(existing: list[str]) -> str:
+def _remedy(existing: Sequence[Step]) -> str:
     """What to do about objects that nobody remembers: the answer to whoever made them got lost."""
     if not existing:
         return ""
-    named = ", ".join(dict.fromkeys(existing))
+    named = ", ".join(f"{step.type} {step.name}" for step in existing)
     way_out = "if an attempt whose answer got lost made it, delete it in the cloud and run the same command again"
     return f"{named}: there already, and not in this stack's state; {way_out}"
 

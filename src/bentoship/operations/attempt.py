@@ -66,7 +66,8 @@ class Attempt:
         write_private(offered, intent.model_dump_json(), replace=True)
         try:
             values = {"intent": str(offered)}
-            outcome = with_lock(self.stack, lambda: self.stack.up(self.watch, values), self.tell)
+            adoptable = self.deployment.target.adoptable
+            outcome = with_lock(self.stack, lambda: self.stack.up(self.watch, values, adoptable), self.tell)
         except (UpdateFailed, StackLocked) as error:
             if unfinished and (isinstance(error, StackLocked) or intent.begun is None):
                 write_private(offered, unfinished.model_dump_json(), replace=True)

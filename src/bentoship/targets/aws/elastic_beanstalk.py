@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -35,6 +36,7 @@ class ElasticBeanstalk(AwsTarget):
     splitting: ClassVar[Splitting] = Splitting(
         "platform", "TrafficSplitting, behind a load balancer: the platform watches for `canary_minutes`"
     )
+    adoptable: ClassVar[Mapping[str, str]] = {"aws:elasticbeanstalk/applicationVersion:ApplicationVersion": "name"}
     stays: ClassVar[tuple[str, ...]] = (
         "the bucket elasticbeanstalk-REGION-ACCOUNT, which Elastic Beanstalk has made for itself, once in a region",
     )
