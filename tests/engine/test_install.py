@@ -67,6 +67,17 @@ def test_of_those_in_the_cache_the_newest_is_taken(places):
     assert install.find().version == "3.300.0"
 
 
+def test_one_in_the_cache_is_asked_for_its_version_only_once(places):
+    _, cache = places
+    path, asked = cache / "v3.240.0" / "bin" / "pulumi", cache / "asked"
+    fake(path, f"3.240.0$(echo x >> {asked})")
+    assert [install.find().version for _ in range(3)] == ["3.240.0"] * 3
+    assert asked.read_text() == "x\n"
+    path.unlink()
+    fake(path, "3.241.0", "another one")
+    assert install.find().version == "3.241.0"
+
+
 def test_versions_are_ordered_as_numbers(places):
     _, cache = places
     for version in ("3.999.0", "3.1000.0"):

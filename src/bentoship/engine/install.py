@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -123,8 +124,24 @@ def _is_ours(path: Path) -> bool:
 
 
 def _cached(root: Path, source: str) -> CommandLine | None:
-    path = root / "bin" / "pulumi"
-    return _usable(path, source) if path.exists() else None
+    path, memory = root / "bin" / "pulumi", root / "version"
+    if not path.exists():
+        return None
+    with suppress(OSError, ValueError):
+        binary, version = memory.read_text(encoding="utf-8").splitlines()
+        if binary == _binary(path):
+            return _fit(path, version, source)
+    found = _usable(path, source)
+    if found:
+        with suppress(OSError):  # a cache that can only be read is asked each time
+            _write(memory, f"{_binary(path)}\n{found.version}\n")
+    return found
+
+
+def _binary(path: Path) -> str:
+    """What a binary is known by: asking it for its version takes as long as everything else before the engine."""
+    there = path.stat()
+    return f"{platform.machine()} {there.st_size} {there.st_mtime_ns}"
 
 
 def _newest_installed() -> CommandLine | None:
@@ -138,9 +155,13 @@ def _usable(path: Path, source: str) -> CommandLine | None:
         answer = subprocess.run(
             [path, "version"], capture_output=True, text=True, env=environment, timeout=30, check=False
         )
-        version = Version(answer.stdout.strip().removeprefix("v"))
+        return _fit(path, answer.stdout.strip().removeprefix("v"), source)
     except (OSError, subprocess.TimeoutExpired, InvalidVersion):
         return None
+
+
+def _fit(path: Path, said: str, source: str) -> CommandLine | None:
+    version = Version(said)
     return CommandLine(path, str(version), source) if OLDEST <= version < TOO_NEW else None
 
 
@@ -234,9 +255,13 @@ class _heartbeat:  # noqa: N801 - reads as a statement
 
 def _write_executable(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, text, mode=0o755)
+
+
+def _write(path: Path, text: str, *, mode: int = 0o644) -> None:
     unfinished = path.with_suffix(f".{os.getpid()}")
     unfinished.write_text(text)
-    unfinished.chmod(0o755)
+    unfinished.chmod(mode)
     unfinished.replace(path)
 
 
