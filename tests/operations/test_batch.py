@@ -174,7 +174,9 @@ def test_rows_are_answered_in_their_order_and_refused_ones_are_told(command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)]
+)
 def test_interrupted_it_is_carried_on_and_no_row_is_lost_or_answered_twice(command, number, code):
     places = [command.folder / name for name in ("one", "two", "three")]
     for place in places:

@@ -42,6 +42,7 @@ def watched(shop, duration):
     return going
 
 
+@pytest.mark.long
 def test_a_canary_that_is_as_good_as_the_stable_release_goes_live(second_live):
     shop, _, second = second_live
     shop.change("three")
@@ -77,6 +78,7 @@ def test_a_canary_that_fails_more_often_goes_back_by_itself(second_live):
     assert len(shop.supervisor.status().releases) == 1
 
 
+@pytest.mark.long
 def test_a_canary_that_dies_and_does_not_come_back_goes_back_when_nobody_else_changes_the_stack(second_live):
     shop, _, second = second_live
     shop.change("three")
@@ -97,6 +99,7 @@ def test_a_canary_that_dies_and_does_not_come_back_goes_back_when_nobody_else_ch
     assert live(shop) == second
 
 
+@pytest.mark.long
 def test_a_canary_whose_command_was_killed_is_seen_carried_on_and_ended_by_others(second_live):
     shop, _, second = second_live
     before = history(shop)
@@ -127,6 +130,7 @@ def test_a_canary_is_ended_by_hand(second_live):
     assert versions(shop) == ["three"]
 
 
+@pytest.mark.long
 def test_one_that_somebody_else_has_go_on_is_live_for_who_watches_it_too(second_live):
     shop, _, _ = second_live
     shop.change("three")
@@ -138,6 +142,7 @@ def test_one_that_somebody_else_has_go_on_is_live_for_who_watches_it_too(second_
     assert versions(shop) == ["three"]
 
 
+@pytest.mark.long
 def test_a_rollback_to_another_release_ends_it_and_the_history_says_so(second_live):
     shop, first, _ = second_live
     before = history(shop)
@@ -152,6 +157,7 @@ def test_a_rollback_to_another_release_ends_it_and_the_history_says_so(second_li
     assert others == before
 
 
+@pytest.mark.long
 def test_a_canary_with_other_variables_is_refused_since_both_releases_would_get_them(second_live):
     shop, _, _ = second_live
     before = history(shop)

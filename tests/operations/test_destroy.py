@@ -51,6 +51,7 @@ def other():
     return ports.free_port()
 
 
+@pytest.mark.long
 def test_what_is_protected_stays_and_what_has_expired_goes(shop, other):
     declare(shop, other, protect=True, ttl="1s")
     shop.run("up", "dev")
@@ -88,6 +89,7 @@ def test_what_is_protected_stays_and_what_has_expired_goes(shop, other):
     assert shop.ask("status", "dev")["deployments"][0]["url"] is None
 
 
+@pytest.mark.long
 def test_what_the_file_does_not_name_any_more_is_told_and_goes_when_it_is_named(shop, other):
     declare(shop, other)
     shop.run("up", "dev")

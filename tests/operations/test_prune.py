@@ -56,6 +56,7 @@ def pruned(project, keep):
     return found, {path.stem for path in done.files}
 
 
+@pytest.mark.long
 def test_what_nobody_keeps_any_more_goes_from_this_machine(project):
     first, second, third = (go_live(project, "dev", word) for word in ("one", "two", "three"))
     assert go_live(project, "other", "one") == first

@@ -113,7 +113,11 @@ def pointed(state, first):
 
 @pytest.mark.parametrize(
     ("moment", "how", "elsewhere"),
-    [(beside, signal.SIGINT, False), (pointed, signal.SIGKILL, False), (pointed, signal.SIGKILL, True)],
+    [
+        pytest.param(beside, signal.SIGINT, False, marks=pytest.mark.long),
+        pytest.param(pointed, signal.SIGKILL, False, marks=pytest.mark.long),
+        (pointed, signal.SIGKILL, True),
+    ],
 )
 def test_interrupted_at_any_step_it_is_ended_by_the_same_command(second_live, moment, how, elsewhere):
     shop, first, _ = second_live
@@ -136,6 +140,7 @@ def test_interrupted_at_any_step_it_is_ended_by_the_same_command(second_live, mo
     assert history(shop) == [(first, "rollback", "live"), *before]
 
 
+@pytest.mark.long
 def test_a_release_comes_back_with_the_variables_that_it_was_live_with(second_live):
     shop, first, second = second_live
     shop.configure(variables={"FACTOR": "2.0"})
@@ -149,6 +154,7 @@ def test_a_release_comes_back_with_the_variables_that_it_was_live_with(second_li
     assert [status.id for status in shop.supervisor.status().releases] == [with_variables]
 
 
+@pytest.mark.long
 def test_where_there_is_nothing_to_go_back_to_nothing_is_changed(shop):
     assert "is not up" in shop.run("rollback", "dev", code=1).stderr
     assert not (shop.root / "infra" / "Pulumi.dev-local.yaml").exists()

@@ -70,6 +70,7 @@ def test_second_up_changes_nothing_and_starts_no_process(shop):
         assert change not in preview.stdout
 
 
+@pytest.mark.long
 def test_an_up_with_nothing_to_do_asks_the_engine_once(shop, tmp_path):
     shop.run("up", "dev")
     counting = CountingEngine(tmp_path)
@@ -89,6 +90,7 @@ def test_plan_shows_a_changed_service_and_changes_nothing(shop):
     assert len(shop.ask("history", "dev")["deployments"][0]["history"]) == 1
 
 
+@pytest.mark.long
 def test_no_request_is_lost_while_a_new_release_takes_over(shop):
     shop.run("up", "dev")
     shop.change("two")
@@ -130,6 +132,7 @@ def test_a_release_that_answers_otherwise_here_fails_its_gate_and_the_old_one_se
     assert len(shop.supervisor.status().releases) == 1
 
 
+@pytest.mark.long
 def test_what_was_live_stays_as_it_was_when_the_environment_has_changed_as_well(shop):
     shop.run("up", "dev")
     (before,) = shop.supervisor.status().releases
@@ -160,6 +163,7 @@ def test_planning_what_was_never_deployed_leaves_nothing_behind(shop):
     assert not (shop.root / "infra" / "Pulumi.dev-local.yaml").exists()
 
 
+@pytest.mark.long
 def test_a_reader_of_our_talk_that_goes_away_stops_nothing(shop):
     going = shop.start("up", "dev")
     going.stderr.readline()
@@ -170,6 +174,7 @@ def test_a_reader_of_our_talk_that_goes_away_stops_nothing(shop):
     assert versions(shop) == ["one"]
 
 
+@pytest.mark.long
 def test_the_history_remembers_what_failed(shop):
     shop.run("up", "dev")
     first = shop.run("build").stdout.strip()
@@ -185,6 +190,7 @@ def test_the_history_remembers_what_failed(shop):
     assert versions(shop) == ["one"]
 
 
+@pytest.mark.long
 def test_changed_variables_alone_go_through_the_gate_as_well(shop):
     shop.run("up", "dev")
     shop.configure(variables={"FACTOR": "3"})
@@ -202,6 +208,7 @@ def test_changed_variables_alone_go_through_the_gate_as_well(shop):
     ]
 
 
+@pytest.mark.long
 def test_kill_9_of_the_serving_process_is_mended_on_the_same_url(shop):
     shop.run("up", "dev")
     (release,) = shop.supervisor.status().releases
@@ -214,6 +221,7 @@ def test_kill_9_of_the_serving_process_is_mended_on_the_same_url(shop):
     assert shop.run("up", "dev").stderr.count("nothing changed") == 1
 
 
+@pytest.mark.long
 def test_a_stable_url_moves_when_its_port_is_changed(shop):
     shop.run("up", "dev")
     shop.configure(port=ports.free_port())
@@ -232,7 +240,9 @@ def test_a_taken_port_is_told_with_its_holder(shop):
     assert versions(shop) == ["one"]
 
 
-@pytest.mark.parametrize("moment", ["begun", "starting", "ready"])
+@pytest.mark.parametrize(
+    "moment", ["begun", *(pytest.param(each, marks=pytest.mark.long) for each in ("starting", "ready"))]
+)
 def test_kill_9_of_up_at_any_step_then_up_again(shop, moment):
     shop.run("build")
     killed = shop.start("up", "dev")
@@ -249,7 +259,9 @@ def test_kill_9_of_up_at_any_step_then_up_again(shop, moment):
     assert json.loads(shop.run("plan", "dev", "--json").stdout)["changed"] is False
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, *(pytest.param(each, marks=pytest.mark.long) for each in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_an_interrupted_up_ends_well_and_is_carried_on_by_the_next(shop, how):
     shop.run("build")
     interrupted = shop.start("up", "dev")
@@ -278,6 +290,7 @@ def test_a_stack_that_somebody_else_changes_is_refused_with_his_name(shop):
     assert versions(shop) == ["one"]
 
 
+@pytest.mark.long
 def test_kill_9_while_a_new_release_takes_over_then_up_again(shop):
     shop.run("up", "dev")
     shop.change("two")

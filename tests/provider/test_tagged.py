@@ -27,6 +27,7 @@ def moto(monkeypatch):
     server.stop()
 
 
+@pytest.mark.long
 def test_a_terminated_instance_is_none_that_is_left(moto):
     machines = client("ec2", REGION)
     tags = [{"ResourceType": "instance", "Tags": [{"Key": tagged.TAG, "Value": "salary"}]}]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -47,8 +46,6 @@ DEPLOYMENTS: Mapping[str, Mapping[str, object]] = {
 ENVIRONMENT = "staging"
 SOURCE = "dev"
 """The environment that releases are promoted from: this machine."""
-IS_WHOLE = os.environ.get("BENTOSHIP_MATRIX") == "whole"
-"""Whether everything is played: `make test-matrix`. It takes too long for `make test`."""
 
 
 class Stage:

@@ -42,6 +42,7 @@ def left(stage: Stage) -> list[str]:
     return [f"{item.short_type} {item.id}" for world in worlds for item in world.every() if not item.given]
 
 
+@pytest.mark.long
 def test_a_process_that_needs_more_than_its_class_has_is_ended_and_the_old_version_serves_on(google):
     google.say({"engine": {**DEPLOYMENTS["engine"], "instance_class": "F1"}})
     good = small_release(releases(google)).ref()
@@ -80,6 +81,7 @@ def test_what_breaks_a_limit_is_refused_before_anything_is_created(google, files
     assert left(google) == []
 
 
+@pytest.mark.long
 def test_one_release_goes_to_two_clouds_at_once_and_a_failing_one_stops_no_other(google):
     deployments = {
         "beanstalk": DEPLOYMENTS["beanstalk"],

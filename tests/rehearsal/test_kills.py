@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from killed import VICTIMS
-from stage import ENVIRONMENT, IS_WHOLE, SOURCE, Stage, who
+from stage import ENVIRONMENT, SOURCE, Stage, who
 
 from bentoship.deployment import ReleaseRef
 from bentoship.errors import UpdateFailed
@@ -66,6 +66,7 @@ class Killing:
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.long
 def test_what_a_lost_provider_has_made_under_a_name_of_the_stack_is_taken_over(stage: Stage):
     stage.deploy("beanstalk", stage.release("r0"))
     stage.arm("elasticbeanstalk.ApplicationVersion.create@after = dies")
@@ -82,7 +83,7 @@ def test_what_a_lost_provider_has_made_under_a_name_of_the_stack_is_taken_over(s
 
 
 @pytest.mark.timeout(2400)
-@pytest.mark.skipif(not IS_WHOLE, reason="`make test-matrix` kills them")
+@pytest.mark.long
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("verb", ["up", "promote"])
 @pytest.mark.parametrize("name", TARGETS)

@@ -36,6 +36,7 @@ def test_a_group_replaces_a_machine_that_dies_and_its_load_balancer_sends_nothin
     assert who(url) == release.short
 
 
+@pytest.mark.long
 def test_a_new_release_whose_machine_hangs_is_gone_back_from(stage):
     one, two = stage.release("one"), stage.release("two")
     url = stage.deploy("fleet", one).url
@@ -47,6 +48,7 @@ def test_a_new_release_whose_machine_hangs_is_gone_back_from(stage):
     assert {who(url) for _ in range(10)} == {two.short}
 
 
+@pytest.mark.long
 def test_a_role_that_takes_its_time_is_waited_for_and_a_machine_deleted_by_hand_is_made_anew(stage, monkeypatch):
     stage.arm("GetObject = permission * 3")
     release = stage.release("one")
@@ -62,6 +64,7 @@ def test_a_role_that_takes_its_time_is_waited_for_and_a_machine_deleted_by_hand_
     assert who(stage.deploy("machine", release).url) == release.short
 
 
+@pytest.mark.long
 def test_machines_come_back_after_the_process_that_runs_them_was_ended(stage):
     release = stage.release("one")
     fleet, beanstalk = stage.deploy("fleet", release).url, stage.deploy("beanstalk", release).url
@@ -73,6 +76,7 @@ def test_machines_come_back_after_the_process_that_runs_them_was_ended(stage):
     assert who(beanstalk) == release.short
 
 
+@pytest.mark.long
 def test_a_machine_that_answers_wrongly_or_late_does_so_at_the_address_of_the_deployment(stage):
     stage.arm("machine = wrong")
     one = stage.release("one")

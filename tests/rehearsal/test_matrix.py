@@ -2,19 +2,17 @@
 
 One play arms kinds of faults, at one moment, at every type of a deployment at once. Each `up` runs into those that it
 reaches, and says so; the next one carries on. So a play covers as many pairs as there are types and kinds, twice.
-The whole matrix takes long: `make test-matrix`; without it, one play of one kind is drawn by BENTOSHIP_MATRIX_SEED.
+All of it takes long: `make test-matrix`.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import random
 import re
 from itertools import product
 
 import pytest
-from stage import IS_WHOLE, Stage, who
+from stage import Stage, who
 
 from bentoship.engine.state import short_type
 from bentoship.errors import BentoshipError
@@ -78,16 +76,12 @@ def each_type_once() -> dict[str, list[str]]:
 
 
 TYPES = each_type_once()
-SEED = random.Random(int(os.environ.get("BENTOSHIP_MATRIX_SEED", "4")))  # noqa: S311 - not for secrets
 PLAYS = [
     *((name, "before", kinds) for name, kinds in product(TYPES, (REFUSALS, ("dies",)))),
     *((name, "after", KINDS) for name in TYPES),
     # What was half made once is there, and made no second time: one kind of fault a play.
     *((name, "half-way", (kind,)) for name, kind in product(TYPES, KINDS)),
 ]
-FEW = [name for name, types in TYPES.items() if len(types) < 5]
-DRAWN = (SEED.choice(FEW), SEED.choice(faults.MOMENTS), (SEED.choice(KINDS),))
-"""One kind at a few types: a minute or so."""
 
 
 def label(value: object) -> str:
@@ -132,7 +126,8 @@ def delete_what_nobody_knows(stage: Stage, name: str, said: str) -> bool:
     return bool(gone)
 
 
-@pytest.mark.parametrize(("name", "moment", "kinds"), PLAYS if IS_WHOLE else [DRAWN], ids=label)
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "moment", "kinds"), PLAYS, ids=label)
 def test_the_same_command_again_ends_well(stage: Stage, name, moment, kinds):
     types = TYPES[name]
     release = stage.release("one")

@@ -6,7 +6,7 @@ import hashlib
 
 import httpx
 import pytest
-from stage import DEPLOYMENTS, ENVIRONMENT, IS_WHOLE, SOURCE, until
+from stage import DEPLOYMENTS, ENVIRONMENT, SOURCE, until
 
 from bentoship.errors import UpdateFailed
 from bentoship.operations.rehearse import Cast, play
@@ -20,10 +20,7 @@ CANARIES = {"local", "balanced", "engine", "app", "apps"}
 """Where somebody divides the traffic."""
 QUICK = {"engine"}
 """Of the life on this machine, tests/operations has every step."""
-PLAYS = [
-    pytest.param(name, marks=pytest.mark.skipif(not (IS_WHOLE or name in QUICK), reason="`make test-matrix` plays it"))
-    for name in ("local", *DEPLOYMENTS)
-]
+PLAYS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in ("local", *DEPLOYMENTS)]
 STEPS = (
     "first deployment",
     "nothing to do",
@@ -90,6 +87,7 @@ def test_what_runs_are_the_bytes_that_were_sealed(stage):
     ],
     ids=["beanstalk", "app"],
 )
+@pytest.mark.long
 def test_who_asks_for_a_token_that_is_kept_as_a_secret_is_asked_with_that_one(stage, monkeypatch, guarded):
     monkeypatch.setenv("BENTOSHIP_TOKEN", "rehearsed-by-somebody")
     stage.say({**DEPLOYMENTS, "guarded": guarded})
@@ -100,6 +98,7 @@ def test_who_asks_for_a_token_that_is_kept_as_a_secret_is_asked_with_that_one(st
     assert answer.status_code == 401
 
 
+@pytest.mark.long
 def test_a_first_release_that_does_not_start_fails_with_what_it_said(stage):
     broken = Cast.around(small_release(stage.project.root / ".bentoship" / "releases"), stage.project.variants).broken
     with pytest.raises(UpdateFailed, match="this release was made by a rehearsal, and does not start"):

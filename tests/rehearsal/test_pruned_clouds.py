@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from stage import DEPLOYMENTS, ENVIRONMENT, IS_WHOLE, who
+from stage import DEPLOYMENTS, ENVIRONMENT, who
 
 from bentoship.errors import BentoshipError
 from bentoship.operations.prune import prune
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not IS_WHOLE, reason="takes long: `make test-matrix` runs it")]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def stored(stage, kinds) -> Counter:

@@ -62,6 +62,7 @@ def removed(stage) -> tuple[str, ...]:
     return done.left
 
 
+@pytest.mark.long
 def test_what_carries_the_tag_is_found_until_it_is_gone(stage):
     for fields, cloud, orphans in ORPHANS:
         stage.say({"orphan": fields})

@@ -122,6 +122,7 @@ def test_an_unchanged_project_is_not_built_again(tmp_path) -> None:
     assert first.path.stat().st_mtime_ns == at
 
 
+@pytest.mark.long
 def test_a_removed_a_lengthened_and_a_changed_one_are_built_again(tmp_path) -> None:
     project = tiny(tmp_path)
     first = build(project)
