@@ -49,14 +49,24 @@ class Limits:
 
 
 class Connection(HttpToolsProtocol):
-    """One connection of a client."""
+    """One connection of a client. Idle, it keeps nothing of the requests that it has brought."""
+
+    # Attributes beyond thirty in one class would cost each connection a table of its own for all of them.
+    __slots__ = (
+        "answering",
+        "head_bytes",
+        "heard_at",
+        "is_in_head",
+        "limits",
+        "reading_since",
+        "stalled_since",
+    )
 
     def __init__(self, limits: Limits, **others: Any) -> None:
         super().__init__(**others)
         self.limits = limits
-        self.extensions: dict[str, Any] = {AT_ONCE: self._write_at_once} if limits.is_direct else {}
-        self.answering: RequestResponseCycle
-        """The request that is being answered; later ones of a pipeline wait."""
+        self.answering: RequestResponseCycle | None = None
+        """The request that is being answered, if one is; later ones of a pipeline wait."""
         self.heard_at = self.loop.time()
         """When the client last sent something, or was last answered."""
         self.reading_since = 0.0
@@ -113,6 +123,7 @@ class Connection(HttpToolsProtocol):
         """A request is complete."""
         self.reading_since = 0.0
         super().on_message_complete()
+        self._forget()
 
     def on_response_complete(self) -> None:
         """An answer is complete: go on with the next request that is here already. Sets no timer."""
@@ -124,6 +135,14 @@ class Connection(HttpToolsProtocol):
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
+        else:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of a request that has come whole and is answered."""
+        if self.cycle is not None and self.cycle.response_complete and not self.reading_since:
+            self.answering = self.cycle = self.scope = None  # type: ignore[assignment]
+            self.headers = []
 
     def shutdown(self) -> None:
         """The process is about to end: an idle client, which may just be sending, has a moment to do so."""
@@ -164,13 +183,16 @@ class Connection(HttpToolsProtocol):
             self._refuse(cycle)
         else:
             self.answering = cycle
-            cycle.scope["extensions"] = self.extensions
+            extensions: Any = {AT_ONCE: self._write_at_once} if self.limits.is_direct else {}
+            cycle.scope["extensions"] = extensions
             super()._start_asgi_task(cycle, app)
 
     def _write_at_once(self, head: bytes, body: bytes) -> bool:
         """Write a whole answer without looking at each of its headers again; False when that isn't possible now."""
         cycle = self.answering
-        if self.flow.write_paused or cycle.disconnected or not cycle.keep_alive or self.transport.is_closing():
+        if cycle is None or cycle.disconnected or not cycle.keep_alive:
+            return False
+        if self.flow.write_paused or self.transport.is_closing():
             return False
         if cycle.scope["method"] == "HEAD":  # which is answered without a body
             return False
