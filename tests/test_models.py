@@ -15,7 +15,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVR
 
 from bentoship.errors import InvalidConfiguration
@@ -72,6 +72,45 @@ def test_columns_of_numbers_and_of_text_are_given_by_name(tmp_path):
     done = to_onnx(fitted, frame, tmp_path / "towns.onnx")
     assert done.agrees, done
     assert load(done.path).predict(frame) == pytest.approx(fitted.predict(frame), rel=1e-6)
+
+
+def test_whole_numbers_of_the_examples_are_no_whole_numbers_of_the_model(tmp_path):
+    frame = pd.DataFrame({"size": range(300), "age": ROWS[:, 1]})
+    fitted = make_pipeline(StandardScaler(), LinearRegression()).fit(frame, VALUES)
+    onnx = load(to_onnx(fitted, frame, tmp_path / "sizes.onnx").path)
+    halves = frame.assign(size=frame["size"] + 0.5)
+    assert onnx.predict(halves) == pytest.approx(fitted.predict(halves), rel=1e-6)
+
+
+def test_where_whole_numbers_are_labels_fractions_are_refused(tmp_path):
+    frame = pd.DataFrame({"floor": np.arange(300) % 4, "age": ROWS[:, 1]})
+    floors = make_column_transformer((OneHotEncoder(), ["floor"]), remainder="passthrough")
+    fitted = make_pipeline(floors, LinearRegression()).fit(frame, VALUES)
+    done = to_onnx(fitted, frame, tmp_path / "floors.onnx")
+    assert done.agrees, done
+    onnx = load(done.path)
+    assert onnx.predict(frame) == pytest.approx(fitted.predict(frame), rel=1e-6)
+    with pytest.raises(ValueError, match="whole numbers"):
+        onnx.predict(frame.assign(floor=0.5))
+
+
+def test_a_model_is_not_converted_onto_itself(tmp_path):
+    done = to_onnx(LinearRegression().fit(ROWS, VALUES), ROWS, tmp_path / "model.onnx")
+    np.save(tmp_path / "rows.npy", ROWS)
+    (tmp_path / "alias.onnx").symlink_to(done.path)
+    for output in (None, done.path, tmp_path / "alias.onnx"):
+        with pytest.raises(InvalidConfiguration, match=r"is an ONNX file already|is the model itself"):
+            convert(done.path, tmp_path / "rows.npy", output=output)
+    assert load(done.path).predict(ROWS[:1]).shape == (1,)
+
+
+@pytest.mark.parametrize("rows", [np.array(1.0), np.zeros(3), np.array([["a"]])])
+def test_an_array_that_is_no_rows_is_told(tmp_path, rows):
+    model = tmp_path / "model.joblib"
+    joblib.dump(LinearRegression().fit(ROWS, VALUES), model)
+    np.save(tmp_path / "rows.npy", rows)
+    with pytest.raises(InvalidConfiguration, match="save an array of numbers, rows by features"):
+        convert(model, tmp_path / "rows.npy")
 
 
 def test_where_they_differ_is_told_and_nothing_is_written(tmp_path):

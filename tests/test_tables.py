@@ -51,6 +51,7 @@ def test_the_bytes_of_a_file_tell_it_from_another(tmp_path):
         ("a.csv", b"a,b\n", ("has no rows",)),
         ("a.csv", b"", ("has no rows",)),
         ("a.csv", b"a\n\xff\n", ("is not UTF-8",)),
+        ("a.csv", b'a,text\n1,"hello\n2,world\n', ("is no CSV: unexpected end of data",)),
         ("a.jsonl", b'{"a": 1}\n{"a"\n1 2\n', ("a.jsonl:2: is not JSON", "a.jsonl:3: is not JSON")),
         ("a.parquet", b"PAR1", ("is no Parquet file",)),
         ("a.xlsx", b"", ("is no file of rows; the suffixes are .csv, .jsonl, .parquet",)),

@@ -44,6 +44,10 @@ class Scale(Frozen):
         return self
 
 
+ROUTE = r"^/[!-~]*$"
+"""What a path may be in a request."""
+
+
 class Example(Frozen):
     """A golden example: a request, and the answer that the service must give to it.
 
@@ -51,7 +55,7 @@ class Example(Frozen):
     everything else must be equal. `answer` is None only before the service has been asked for the first time.
     """
 
-    path: str = Field(default="/predict", pattern=r"^/", description="route of the endpoint, always asked by POST")
+    path: str = Field(default="/predict", pattern=ROUTE, description="route of the endpoint, always asked by POST")
     body: Any = Field(description="JSON body of the request")
     answer: Any = Field(default=None, description="JSON body of the answer")
     tolerance: float = Field(

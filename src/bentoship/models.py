@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _INSTALL = "pip install 'bentoship[onnx]'"
 _TREES = {"TreeEnsembleRegressor": 0, "TreeEnsembleClassifier": 1}
 """Operators for trees, and which of their outputs has numbers."""
+_NUMBERS = ("float64", "float32")
 _ROUNDS = 5
 _ROUND_SECONDS = 0.02
 
@@ -94,17 +96,18 @@ def to_onnx(model: Any, examples: Any, path: Path, *, tolerance: float = DEFAULT
 
     `examples` is an array of rows by features, or a data frame, such as what the model was trained on: the more rows,
     and the more unusual ones, the more the comparison is worth. Numbers agree when they differ by at most `tolerance`
-    times the larger of 1 and scikit-learn's; labels must be equal. It is tried with float64, then with float32.
+    times the larger of 1 and scikit-learn's; labels must be equal. It is tried with float64, then with float32; and
+    where whole numbers are labels to the model, and fractions not the same to it, with these left whole.
 
     When the answers don't agree nothing is written, and an ONNX file of an earlier model is removed from `path`, since
     a service would go on answering with it. Raises InvalidConfiguration for a model without `predict` or no examples,
     BentoshipError when skl2onnx or onnxruntime aren't installed.
     """
     _require(model, examples)
-    content, best = _tried(model, examples, path, tolerance, "float64")
-    if not best.agrees:
-        again = _tried(model, examples, path, tolerance, "float32")
-        content, best = min((again, (content, best)), key=lambda tried: (bool(tried[1].fault), tried[1].differing))
+    content, best = _best(
+        _tried(model, examples, kinds, path, tolerance, numbers)
+        for kinds, numbers in product(("iuf", "f") if _has_whole(examples) else ("f",), _NUMBERS)
+    )
     if best.agrees:
         _write_model(path, content)
         return best
@@ -132,9 +135,26 @@ def _require(model: Any, examples: Any) -> None:
         raise BentoshipError("onnx", f"needs a package that is not here ({error.name})", _INSTALL) from None
 
 
-def _tried(model: Any, examples: Any, path: Path, tolerance: float, numbers: str) -> tuple[bytes, Conversion]:
-    """The ONNX file that computes with `numbers`, and how it compares."""
-    rows = _of_type(examples, numbers)
+def _best(tried: Iterable[tuple[bytes, Conversion]]) -> tuple[bytes, Conversion]:
+    """The first that agrees, or else the one that comes nearest."""
+    seen = []
+    for each in tried:
+        if each[1].agrees:
+            return each
+        seen.append(each)
+    return min(seen, key=lambda each: (bool(each[1].fault), each[1].differing))
+
+
+def _has_whole(examples: Any) -> bool:
+    """Whether some columns with names have nothing but whole numbers: perhaps just in these examples."""
+    return hasattr(examples, "columns") and any(examples[name].dtype.kind in "iu" for name in examples.columns)
+
+
+def _tried(
+    model: Any, examples: Any, kinds: str, path: Path, tolerance: float, numbers: str
+) -> tuple[bytes, Conversion]:
+    """The ONNX file that takes columns of these `kinds` (numpy's) as `numbers`, and how it compares."""
+    rows = _of_type(examples, kinds, numbers)
     try:
         content = _converted(model, rows[:1])
         onnx = loader.Onnx(content)
@@ -161,11 +181,11 @@ def _methods(model: Any) -> list[str]:
     return [method for method in METHODS if hasattr(model, method)]
 
 
-def _of_type(examples: Any, numbers: str) -> Any:
-    """The examples with numbers of that type; columns of text, of labels and of whole numbers stay as they are."""
+def _of_type(examples: Any, kinds: str, numbers: str) -> Any:
+    """The examples with numbers of that type; columns of text, and of other kinds, stay as they are."""
     if not hasattr(examples, "columns"):
         return examples.astype(numbers)
-    return examples.astype({name: numbers for name in examples.columns if examples[name].dtype.kind == "f"})
+    return examples.astype({name: numbers for name in examples.columns if examples[name].dtype.kind in kinds})
 
 
 def _converted(model: Any, first: Any) -> bytes:

@@ -76,7 +76,7 @@ def _columns(path: Path) -> tuple[str, ...] | None:
     if path.suffix == ".parquet":
         return tuple(_parquet(path).schema_arrow.names)
     with _text(path) as file:
-        names = tuple(next(csv.reader(file), ()))
+        names = tuple(next(csv.reader(file, strict=True), ()))
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or "" in names:
         fault = f"has a column twice: {', '.join(twice)}" if any(twice) else "has a column without a name"
@@ -87,7 +87,7 @@ def _columns(path: Path) -> tuple[str, ...] | None:
 def _csv_rows(path: Path, broken: list[Problem]) -> Iterator[dict[str, str | None]]:
     csv.field_size_limit(_LONGEST_CELL)
     with _text(path) as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, strict=True)
         names = next(reader, [])
         for cells in reader:
             if cells and len(cells) != len(names):
@@ -109,8 +109,11 @@ def _json_lines(path: Path, broken: list[Problem]) -> Iterator[str]:
 
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    for batch in _parquet(path).iter_batches():
-        yield from batch.to_pylist()
+    try:
+        for batch in _parquet(path).iter_batches():
+            yield from batch.to_pylist()
+    except (ValueError, NotImplementedError) as error:  # pyarrow's own errors among them
+        raise InvalidConfiguration(str(path), f"can't be read: {error}") from None
 
 
 def _parquet(path: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import psutil
@@ -53,6 +55,29 @@ def test_cells_become_what_the_schema_asks_for(tmp_path):
 def test_what_can_not_be_read_is_left_to_the_service_to_refuse(tmp_path):
     (request,) = requests(table(tmp_path, "years,count,good,tags\nNaN,1.5,perhaps,[\n"))
     assert request == {"years": "NaN", "count": 1.5, "good": "perhaps", "tags": "["}
+
+
+def test_a_number_beyond_all_numbers_is_left_to_the_service_as_well(tmp_path):
+    digits = "9" * 400
+    (request,) = requests(table(tmp_path, f"years,count\n1,{digits}\n"))
+    assert request == {"years": 1.0, "count": digits}
+
+
+def test_values_of_parquet_that_json_lacks(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason="Parquet is an extra")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {
+        "years": [math.nan, math.inf],
+        "name": [b"Ulm", b"Bonn"],
+        "tags": [[1.0, math.nan], []],
+        "count": [timedelta(days=1, seconds=3600), date(2026, 11, 26)],
+    }
+    for name, expected in (("name", ["Ulm", "Bonn"]), ("tags", [[1.0, None], []]), ("years", [None, "inf"])):
+        parquet.write_table(pyarrow.table({"years": [1.0, 2.0], name: columns[name]}), tmp_path / "rows.parquet")
+        assert [request[name] for request in requests(open_table(tmp_path / "rows.parquet"))] == expected
+    for value, expected in ((columns["count"][0], "P1DT1H"), (columns["count"][1], "2026-11-26")):
+        parquet.write_table(pyarrow.table({"years": [1.0], "count": [value]}), tmp_path / "rows.parquet")
+        assert [request["count"] for request in requests(open_table(tmp_path / "rows.parquet"))] == [expected]
 
 
 def test_columns_that_are_no_field_are_not_sent(tmp_path):

@@ -42,7 +42,7 @@ def test_includes_what_the_patterns_say_and_never_what_is_not_ours(tmp_path) -> 
 def test_no_include_is_everything(tmp_path) -> None:
     files = files_of(tiny(tmp_path, {"bentofile.yaml": bentofile(include=None), "notes.md": "", ".git/HEAD": ""}))
     assert set(files) == {
-        "bentofile.lock", "bentofile.yaml", "factor.txt", "models/examples.jsonl", "notes.md", "service.py",
+        "bentofile.yaml", "factor.txt", "models/examples.jsonl", "notes.md", "service.py",
     }  # fmt: skip
 
 
@@ -53,6 +53,26 @@ def test_what_an_up_writes_and_what_an_editor_leaves_is_in_no_release(tmp_path) 
     os.mkfifo(project / "pipe.py")
     assert {name for name in files_of(project) if "/" in name} == {"infra/__main__.py", "models/examples.jsonl"}
     assert not {"pipe.py", ".#service.py"} & set(files_of(project))
+
+
+def test_what_a_batch_writes_is_in_no_release_either(tmp_path) -> None:
+    written = ("rows.answers.jsonl", "rows.answers.jsonl.unfinished", "rows.answers.jsonl.json")
+    project = tiny(tmp_path, {"bentofile.yaml": bentofile(include=None), **dict.fromkeys(written, "")})
+    assert not set(written) & set(files_of(project))
+
+
+def test_the_file_of_the_description_comes_along(tmp_path) -> None:
+    text = bentofile() + "description: file:docs/about.md\n"
+    assert "docs/about.md" in files_of(tiny(tmp_path, {"bentofile.yaml": text, "docs/about.md": "Doubles."}))
+    (tmp_path / "docs" / "about.md").unlink()
+    (told,) = problems_of(tmp_path)
+    assert told.startswith("bentofile.yaml: description: 'docs/about.md' is no file of this project")
+
+
+def test_a_name_that_no_release_can_hold_is_told(tmp_path) -> None:
+    project = tiny(tmp_path, {"bentofile.yaml": bentofile(include=None), "a\\b.txt": ""})
+    (project / os.fsdecode(b"caf\xe9.csv")).write_text("")
+    assert [line.partition(":")[0] for line in problems_of(project)] == ["a\\b.txt", "caf\\udce9.csv"]
 
 
 def test_an_untrained_model_is_named_with_the_command_that_trains_it(tmp_path) -> None:

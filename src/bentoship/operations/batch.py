@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -42,6 +42,8 @@ _AT_ONCE = 64
 _TRIES = 3
 _PAUSE = 0.2
 """Seconds between two tries of one request."""
+_LATE: Collection[Any] = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+"""What is answered to who has waited too long, perhaps only since so many others were asked at once."""
 _CARRY_ON = "the same command carries on after the rows that are answered"
 
 
@@ -182,7 +184,7 @@ async def _ask_all(
 
 
 class _Asker:
-    """Asks the release, and asks again when it is busy or its process went away."""
+    """Asks the release, and asks again when it is busy, is late or its process went away."""
 
     def __init__(self, session: aiohttp.ClientSession, route: str, host: _Host) -> None:
         self._session, self._route, self._host = session, route, host
@@ -190,17 +192,19 @@ class _Asker:
 
     async def ask(self, body: bytes) -> dict[str, Any]:
         """The answer to one request, or the error in its place."""
-        try:
-            return await self._once(body)
-        except aiohttp.ClientError:
-            return await self._again(body)
+        with suppress(aiohttp.ClientError):
+            answer = await self._once(body)
+            if answer.get("status") not in _LATE:
+                return answer
+        return await self._again(body)
 
     async def _again(self, body: bytes) -> dict[str, Any]:
-        """What becomes of a request that was lost.
+        """What becomes of a request that was lost, or waited too long behind others.
 
         One request that ends its process takes others with it. So all of them are asked one by one, and it is by itself
         when it does so again.
         """
+        answer = {"error": f"no answer; asked {_TRIES} times, and the process that was to answer went away each time"}
         for _ in range(_TRIES - 1):
             async with self._alone:
                 await asyncio.sleep(_PAUSE)
@@ -208,8 +212,10 @@ class _Asker:
                     code, words = self._host.process.returncode, last_words(self._host.work)
                     raise HostError("the release", f"ended with exit code {code}; its last line: {words}", _CARRY_ON)
                 with suppress(aiohttp.ClientError):
-                    return await self._once(body)
-        return {"error": f"no answer; asked {_TRIES} times, and the process that was to answer went away each time"}
+                    answer = await self._once(body)
+                    if answer.get("status") not in _LATE:
+                        break
+        return answer
 
     async def _once(self, body: bytes) -> dict[str, Any]:
         while True:

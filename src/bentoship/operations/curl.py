@@ -17,4 +17,4 @@ def curl_line(url: str, examples: Sequence[Example]) -> str:
     first = examples[0]
     body = shlex.quote(json.dumps(first.body))
     token = f' -H "authorization: Bearer ${TOKEN}"' if authorization() else ""
-    return f"curl -s {url}{first.path}{token} -H 'content-type: application/json' -d {body}"
+    return f"curl -s {shlex.quote(url + first.path)}{token} -H 'content-type: application/json' -d {body}"

@@ -7,8 +7,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from ..errors import InvalidConfiguration
 from ..gate import json_value
@@ -67,7 +70,12 @@ def requests_of(table: Table, endpoint: Endpoint) -> Callable[[Any], bytes]:
         raise InvalidConfiguration(str(table.path), f"has no column that is a field of {endpoint.route}", _JSON_LINES)
 
     def request(row: Mapping[str, Any]) -> bytes:
-        return json.dumps({name: _value(row[name], kind) for name, kind in kinds.items()}, default=str).encode()
+        fields = {name: _value(row[name], kind) for name, kind in kinds.items()}
+        try:
+            return json.dumps(fields, default=_as_text).encode()
+        except UnicodeDecodeError as error:
+            fault = f"has bytes that are no text: {error.object[:20]!r}"
+            raise InvalidConfiguration(str(table.path), fault, _JSON_LINES) from None
 
     return request
 
@@ -86,17 +94,34 @@ def _kinds(schema: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _plain(cell: Any) -> Any:
+    """A value of Parquet with the numbers that JSON has; of the others, the service says what it thinks of them."""
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return None if math.isnan(cell) else str(cell)
+    if isinstance(cell, list):
+        return [_plain(one) for one in cell]
+    return {name: _plain(one) for name, one in cell.items()} if isinstance(cell, dict) else cell
+
+
+def _as_text(cell: Any) -> str:
+    """What of Parquet has no form in JSON: text that was stored as bytes, and dates and the like as ISO 8601."""
+    if isinstance(cell, bytes):
+        return cell.decode()
+    if isinstance(cell, timedelta):
+        text: str = TypeAdapter(timedelta).dump_python(cell, mode="json")
+        return text
+    return str(cell.isoformat()) if hasattr(cell, "isoformat") else str(cell)
+
+
 def _value(cell: Any, kinds: frozenset[str]) -> Any:
     """What is sent for a cell: its text as one of the types, the first that it can be."""
-    if isinstance(cell, float) and math.isnan(cell):
-        return None
     if not isinstance(cell, str):
-        return cell
+        return _plain(cell)
     if "boolean" in kinds and cell.lower() in _WORDS:
         return _WORDS[cell.lower()]
     for kind, read in (("integer", int), ("number", float)):
         if kind in kinds:
-            with suppress(ValueError):
+            with suppress(ValueError, OverflowError):
                 if math.isfinite(number := read(cell)):  # JSON has no other numbers
                     return number
     if "string" not in kinds:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from ..deployment import Example
+from ..deployment import ROUTE, Example
 from ..errors import BentoshipError, HostError, InvalidConfiguration
 from ..gate import answer, json_value
 from ..project import Project
@@ -27,8 +28,9 @@ def invoke(
     if url is None or live is None:
         raise HostError(f"{name}-{deployment.deployment.name}", "is not up", f"`bentoship up {name}`")
     golden = live.examples[0] if live.examples else Example(body=None)
-    if path is not None and not path.startswith("/"):
-        raise InvalidConfiguration("--path", f"{path!r} is not a route", f"write /{path}")
+    if path is not None and not re.fullmatch(ROUTE, path):
+        remedy = "write other letters as %20 and the like" if path.startswith("/") else f"write /{path}"
+        raise InvalidConfiguration("--path", f"{path!r} is not a route", remedy)
     asked = Example(path=path or golden.path, body=golden.body if body is None else _json(body))
     return answer(url, asked)
 

@@ -50,6 +50,6 @@ def _oldest(since: str | None) -> datetime | None:
 def _pattern(search: str | None) -> str | None:
     try:
         re.compile(search or "")
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         raise InvalidConfiguration("--search", f"is not a regular expression ({error})") from None
     return search

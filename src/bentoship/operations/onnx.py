@@ -14,6 +14,7 @@ from ..tables import SUFFIXES, open_table
 if TYPE_CHECKING:
     from ..models import Conversion
 
+_ROWS_BY_FEATURES = 2
 _MOST_TOLD = 10
 """Cells of one file that aren't numbers and are told."""
 
@@ -34,12 +35,13 @@ def convert(
     """
     from .. import models  # noqa: PLC0415 -- with numpy
 
-    if output is not None and output == model:
+    to = output or model.with_suffix(".onnx")
+    if output is None and to == model:
+        raise InvalidConfiguration(str(model), "is an ONNX file already", "name the model that it was made from")
+    if to.resolve() == model.resolve():
         raise InvalidConfiguration("--output", "is the model itself", "name another file, or leave it out")
     loaded = _model(model)
-    return models.to_onnx(
-        loaded, _examples(loaded, examples, columns), output or model.with_suffix(".onnx"), tolerance=tolerance
-    )
+    return models.to_onnx(loaded, _examples(loaded, examples, columns), to, tolerance=tolerance)
 
 
 def _model(path: Path) -> Any:
@@ -66,9 +68,13 @@ def _examples(model: Any, path: Path, columns: Sequence[str]) -> Any:
 
     if path.suffix == ".npy":
         try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
+            rows = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
             raise InvalidConfiguration(str(path), f"can't be read: {error}") from None
+        if rows.ndim != _ROWS_BY_FEATURES or rows.dtype.kind not in "biuf":
+            fault = f"has {rows.ndim} dimensions of {rows.dtype}"
+            raise InvalidConfiguration(str(path), fault, "save an array of numbers, rows by features")
+        return rows
     table = open_table(path)
     if table.columns is None:
         known = ", ".join((".npy", *(suffix for suffix in SUFFIXES if suffix != ".jsonl")))
@@ -79,7 +85,11 @@ def _examples(model: Any, path: Path, columns: Sequence[str]) -> Any:
     rows = list(table.rows())
     if trained is None:
         return np.array(_numbers(path, rows, names))
-    import pandas as pd  # noqa: PLC0415 -- the model was trained with it
+    try:
+        import pandas as pd  # noqa: PLC0415 -- the model was trained with it
+    except ImportError:
+        fault = "was trained on columns with names, and pandas, which has them, is not here"
+        raise InvalidConfiguration("the model", fault, "pip install pandas") from None
 
     frame = pd.DataFrame([[row[name] for name in names] for row in rows], columns=names)
     return frame.apply(lambda column: pd.to_numeric(column, errors="coerce") if _is_numeric(column) else column)

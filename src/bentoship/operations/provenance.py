@@ -24,7 +24,7 @@ class Commit:
     id: str = ""
     """Empty where git is not here, or the folder is in no repository."""
     dirty: bool = False
-    """Whether a file of the folder differs from the commit, or is new and not ignored."""
+    """Whether a file of the folder differs from the commit, or is new and not ignored, or git takes too long to say."""
 
 
 def commit(folder: Path) -> Commit:
@@ -33,7 +33,7 @@ def commit(folder: Path) -> Commit:
     if not identity:
         return Commit()
     changed = _git(folder, "status", "--porcelain", "--", ".", ":(exclude)infra/Pulumi.*.yaml", ":(exclude).bentoship")
-    return Commit(identity, bool(changed))
+    return Commit(identity, changed != "")
 
 
 def run_page(variables: Mapping[str, str] = os.environ) -> str:
@@ -65,7 +65,8 @@ class _Known(dict[str, str]):
         return ""
 
 
-def _git(folder: Path, *words: str) -> str:
+def _git(folder: Path, *words: str) -> str | None:
+    """What git says; None when it fails or takes too long."""
     around = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
@@ -77,8 +78,8 @@ def _git(folder: Path, *words: str) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _version(package: str) -> str:

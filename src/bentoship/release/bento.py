@@ -74,17 +74,10 @@ def _stage(project: Project, staged: Path) -> None:
         copy = staged / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(project.folder / name, copy)
-    if described := _description_file(project):
-        shutil.copy(project.folder / described, staged / described)
     content = {key: value for key, value in project.bentofile.content.items() if key not in _NOT_USED}
     # bentofile.lock is the lock, so BentoML must neither make one of its own nor look for the requirements.
     content["python"] = {"lock_packages": False, **_layout(content)}
     (staged / BENTOFILE).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-
-
-def _description_file(project: Project) -> str | None:
-    description = str(project.bentofile.content.get("description") or "")
-    return description.removeprefix("file:").strip() if description.startswith("file:") else None
 
 
 def _layout(content: Mapping[str, Any]) -> dict[str, Any]:

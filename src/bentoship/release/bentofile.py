@@ -28,8 +28,12 @@ KEYS = (
 """What BentoML knows (docs.bentoml.com, reference/bentoml/bento-build-options)."""
 _IGNORE_FILE = ".bentoignore"
 _NEVER = frozenset({".git", ".venv", "venv", "__pycache__", ".bentoship"})
-_NEVER_FILES = (".DS_Store", "/environments/", "/infra/Pulumi.*.yaml")
-"""What an `up` writes, and what says where to: with it in a release, deploying would make another one."""
+_NEVER_FILES = (
+    *(".DS_Store", "/environments/", "/infra/Pulumi.*.yaml", "/bentofile.lock"),
+    *("*.answers.jsonl", "*.jsonl.json", "*.unfinished"),
+)
+"""What commands write, and what says where to deploy: with it in a release, each command would make another one. The
+lock is in it anyway."""
 _DEFAULT_SERVICE = "service.py"
 _MOST_LEVELS = 100
 """How deep values may be nested, so that neither reading nor writing them runs out of stack."""
@@ -104,7 +108,9 @@ def read(folder: Path, problems: list[Problem]) -> Project | None:
         return None
     requirements = tuple(_requirements(folder, bentofile.python, problems))
     walked = tuple(_walk(folder))
-    files = tuple(sorted(_included(folder, walked, bentofile, problems)))
+    described = _description(folder, bentofile, problems)
+    files = tuple(sorted({*_included(folder, walked, bentofile, problems), *described}))
+    problems.extend(_name_problems(files))
     problems.extend(_service_problems(folder, bentofile, files))
     problems.extend(_include_problems(folder, walked, bentofile))
     return Project(folder, bentofile, files, requirements)
@@ -230,6 +236,26 @@ def _included(folder: Path, walked: Sequence[str], bentofile: Bentofile, problem
             inside = ((parent, spec) for parent, spec in ignored if PurePosixPath(path).is_relative_to(parent))
             if not any(spec.match_file(PurePosixPath(path).relative_to(parent)) for parent, spec in inside):
                 yield path
+
+
+def _description(folder: Path, bentofile: Bentofile, problems: list[Problem]) -> Iterator[str]:
+    """The file that `description` names, if it names one; BentoML puts its text into the Bento."""
+    description = str(bentofile.content.get("description") or "")
+    if not description.startswith("file:"):
+        return
+    name = description.removeprefix("file:").strip()
+    path = (folder / name).resolve()
+    if path.is_file() and path.is_relative_to(folder.resolve()):
+        yield path.relative_to(folder.resolve()).as_posix()
+    else:
+        problems.append(Problem(f"{NAME}: description", f"{name!r} is no file of this project", "correct the path"))
+
+
+def _name_problems(files: Sequence[str]) -> Iterator[Problem]:
+    for name in files:
+        told = name.encode("utf-8", "backslashreplace").decode()
+        if "\\" in name or told != name:
+            yield Problem(told, "has a name that a release can't hold", "rename it, or exclude it")
 
 
 def _is_ignore_file(path: str) -> bool:

@@ -113,8 +113,16 @@ class Onnx:
     def _given(self, rows: Any) -> dict[str, Any]:
         if len(self._inputs) == 1:
             name, kind = self._inputs[0]
-            return {name: np.asarray(rows, dtype=kind)}
-        return {name: np.asarray(rows[name], dtype=kind).reshape(-1, 1) for name, kind in self._inputs}
+            return {name: _cast(rows, kind)}
+        return {name: _cast(rows[name], kind).reshape(-1, 1) for name, kind in self._inputs}
+
+
+def _cast(values: Any, kind: Any) -> Any:
+    """`values` as the model takes them; ValueError for a fraction where it takes whole numbers: numpy cuts it off."""
+    given = np.asarray(values)
+    if given.dtype.kind == "f" and np.issubdtype(kind, np.integer) and not np.array_equal(given, np.trunc(given)):
+        raise ValueError("the model takes whole numbers here, and was given others")
+    return given.astype(kind, copy=False)
 
 
 def _skops(path: Path, content: bytes, trusted: Sequence[str]) -> Any:
