@@ -151,8 +151,11 @@ def _default(field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+_SETTINGS = bentoship.context_settings
+
+
 def _reference() -> str:
-    context = click.Context(bentoship, info_name="bentoship", max_content_width=100)
+    context = click.Context(bentoship, info_name="bentoship", **_SETTINGS)
     parts = ["# Reference", "Every command and option, as `--help` prints them.", *_commands(bentoship, context)]
     return "\n\n".join(parts) + "\n"
 
@@ -162,7 +165,7 @@ def _commands(command: click.Command, context: click.Context) -> list[str]:
     if isinstance(command, click.Group):
         for name in sorted(command.commands):
             child = command.commands[name]
-            found += _commands(child, click.Context(child, info_name=name, parent=context, max_content_width=100))
+            found += _commands(child, click.Context(child, info_name=name, parent=context, **_SETTINGS))
     return found
 
 

@@ -275,6 +275,32 @@ def test_what_is_about_the_end_is_inherited_and_no_part_of_the_configuration(tmp
     assert eu.configuration == us.configuration
 
 
+def test_what_is_too_long_is_told_with_its_place_and_all_else(tmp_path):
+    text = "soak: 4000d\ndeployments: {local: {target: local, ttl: 4000d, prot: 1, variables: {PORT: '1'}}}"
+    found = "\n".join(faults(tmp_path, text))
+    for sentence in (
+        "dev.yaml: soak: '4000d' is longer than ten years",
+        "deployments.local.ttl: '4000d' is longer than ten years",
+        "deployments.local.prot: unknown key",
+        "deployments.local.variables.PORT: PORT is set by the host; rename it",
+    ):
+        assert sentence in found, found
+
+
+@pytest.mark.parametrize("value", ["!!bool maybe", "!!timestamp x", "!!int x"])
+def test_a_value_that_is_none_of_its_kind_is_told(tmp_path, value):
+    (found,) = faults(tmp_path, f"deployments: {{local: {{target: local, host: {value}}}}}")
+    assert "is not YAML" in found
+
+
+def test_a_configuration_of_another_version_is_told(tmp_path):
+    project = write_project(tmp_path, {"environments/dev.yaml": "deployments: {local: {target: local}}"})
+    (deployment,) = environments.load(project, "dev").deployments
+    older = deployment.configuration.model_copy(update={"fields": {"port": 3000, "shelf": 1}})
+    with pytest.raises(InvalidConfiguration, match="fields that local does not have so any more: shelf"):
+        environments.restore(project, "dev-local", older)
+
+
 def test_a_ttl_that_is_no_duration_is_told(tmp_path):
     (found,) = faults(tmp_path, "deployments: {local: {target: local, ttl: soon}}")
     assert "deployments.local.ttl: " in found

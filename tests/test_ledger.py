@@ -63,6 +63,13 @@ def test_what_is_written_is_read_again_and_the_same_ledger_gives_the_same_text()
     assert Ledger.read(ledger.write()).write() == ledger.write()
 
 
+def test_a_release_is_live_since_all_the_traffic_went_there():
+    began = entry(1).model_copy(update={"at": "2026-11-26T10:00:00+00:00"})
+    tried = began.model_copy(update={"seconds": {"build": 50.0, "canary": 3600.0, "live": 90.0}})
+    assert began.live_since.isoformat() == "2026-11-26T10:00:00+00:00"
+    assert tried.live_since.isoformat() == "2026-11-26T11:01:30+00:00"
+
+
 def test_numbers_of_golden_examples_come_back_exactly():
     awkward = 0.1 + 0.2
     kept = release(1).model_copy(update={"examples": (Example(body=awkward, answer=1e-320),)})

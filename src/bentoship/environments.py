@@ -41,6 +41,15 @@ def _variable_name(name: str) -> str:
     return name
 
 
+def _duration(text: str) -> str:
+    try:
+        seconds("", text)
+    except InvalidConfiguration as error:
+        raise ValueError(error.problems[0].fault) from None
+    return text
+
+
+Duration = Annotated[str, Field(pattern=DURATION), AfterValidator(_duration)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
 
 
@@ -54,9 +63,8 @@ class Shared(Frozen):
         default=READY_TIMEOUT, gt=0, le=86_400, description="seconds until /readyz must answer 200"
     )
     protect: bool = Field(default=False, description="`true` has `destroy` refuse to remove it")
-    ttl: str | None = Field(
+    ttl: Duration | None = Field(
         default=None,
-        pattern=DURATION,
         description="`destroy --expired` removes it so long after a release last went live there: 90m, 8h, 2d",
     )
     before_up: str | None = Field(
@@ -75,9 +83,8 @@ class EnvironmentFile(Shared):
 
     scale: Scale = Field(default_factory=Scale, description="what every deployment inherits")
     secrets_provider: str = Field(default="passphrase", description="any of Pulumi's secrets providers")
-    soak: str | None = Field(
+    soak: Duration | None = Field(
         default=None,
-        pattern=DURATION,
         description="how long a release must have been live elsewhere before it is promoted to here: 90s, 5m, 2h, 1d",
     )
     deployments: dict[str, dict[str, Any]] = Field(description="where the service runs, by name")
@@ -129,7 +136,7 @@ class _Reader:
         else:
             message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
             if fault["type"] == "value_error":
-                self.complain(key, message, "change one of them")
+                self.complain(key.removesuffix(".[key]"), message, _way_out(key))
             else:
                 meaning = _describe(model, str(fault["loc"][0]))
                 self.complain(key, f"{message}, and is {fault['input']!r}", f"it says: {meaning}")
@@ -173,7 +180,12 @@ def deployment_of_stack(project: Project, stack: str) -> Deployment:
 def restore(project: Project, stack: str, configuration: Configuration) -> Deployment:
     """The deployment of a stack as it was configured once, whatever the environment's file says now."""
     environment, _, name = stack.partition("-")
-    target = targets.find(configuration.target, project.own_targets).model_validate(configuration.fields)
+    try:
+        target = targets.find(configuration.target, project.own_targets).model_validate(configuration.fields)
+    except ValidationError as error:
+        wrong = ", ".join(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors() if fault["loc"]))
+        fault = f"was deployed with fields that {configuration.target} does not have so any more: {wrong}"
+        raise InvalidConfiguration(stack, fault, f"put them back, or `bentoship up {environment}` first") from None
     return Deployment(
         environment,
         name,
@@ -200,12 +212,13 @@ def _open(project: Project, name: str) -> _Reader:
     if not ENVIRONMENT_NAME.fullmatch(name):
         raise InvalidConfiguration(
             f"environments/{name}.yaml",
-            "an environment's name is lowercase letters and digits",
+            "an environment's name is lowercase letters and digits, a letter first",
             "rename the file: a stack is called <environment>-<deployment>",
         )
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a safe loader that is stricter
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # PyYAML lets a date such as 2024-13-45 through
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # PyYAML lets through what looks like a date or a truth value, and is none.
         raise InvalidConfiguration(f"environments/{name}.yaml", f"is not YAML ({_one_line(error)})") from None
     if not isinstance(raw, dict):
         raise InvalidConfiguration(
@@ -219,7 +232,9 @@ def _open(project: Project, name: str) -> _Reader:
 def _deployment(reader: _Reader, environment: str, name: str, raw: Any) -> Deployment | None:
     key = f"deployments.{name}"
     if not DEPLOYMENT_NAME.fullmatch(name):
-        reader.complain(key, "a deployment's name is lowercase letters, digits and hyphens", "rename it")
+        reader.complain(
+            key, "a deployment's name is lowercase letters, digits and hyphens inside, a letter first", "rename it"
+        )
     if not isinstance(raw, dict):
         reader.complain(key, "is not a mapping", "write for example `{target: local}`")
         return None
@@ -305,6 +320,12 @@ def _source(reader: _Reader, name: str, raw: dict[str, Any], path: str) -> str:
     return "default"
 
 
+def _way_out(key: str) -> str:
+    if key.endswith(".[key]"):
+        return "rename it, or leave it out"
+    return "leave it out where it shall never end" if key.rpartition(".")[2] == "ttl" else "change one of them"
+
+
 def _nearest(word: str, known: Iterable[str]) -> str:
     words = sorted(known)
     close = get_close_matches(word, words, n=1)
@@ -312,7 +333,8 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _describe(model: type[BaseModel], key: str) -> str:
-    return model.model_fields[key].description or key
+    known = model.model_fields.get(key)
+    return (known.description if known else None) or key
 
 
 def _one_line(error: Exception) -> str:

@@ -21,9 +21,24 @@ Whatever is not in the tree is a defect of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+OF_THE_MACHINE = {
+    errno.ENOSPC: "the disk is full; free some space and run the same command again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
+    errno.EROFS: "the file system can't be written to; work in a folder that can",
+    errno.EACCES: "permission denied; work in a folder that is yours",
+    errno.EPERM: "belongs to another user; work in a folder that is yours, or give it back with chown",
+    errno.EEXIST: "is a file where a folder is needed; move it away",
+    errno.ENOTDIR: "is a file where a folder is needed; move it away",
+    errno.EISDIR: "is a folder where a file is needed; move it away",
+    errno.EMFILE: "too many open files; raise the limit with `ulimit -n`",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+"""Faults of the machine, whatever was being done; what they interrupt can be run again."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,13 @@ class BentoshipError(Exception):
         error.problems = (first, *others)
         error.args = ("\n".join(map(str, error.problems)),)
         return error
+
+
+def of_the_machine(error: BaseException) -> BentoshipError | None:
+    """The sentence for a fault of the machine; None for any other error, which is a defect of ours."""
+    if not isinstance(error, OSError) or error.errno not in OF_THE_MACHINE:
+        return None
+    return BentoshipError(str(error.filename or "this machine"), OF_THE_MACHINE[error.errno])
 
 
 class InvalidConfiguration(BentoshipError):

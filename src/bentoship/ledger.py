@@ -7,6 +7,7 @@ computes the next one and hands it to the program as an intent. All of it is val
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -54,6 +55,12 @@ class Entry(Frozen):
     """What the gate saw; None where it was never reached, where there is none, or in an entry of an earlier version."""
     seconds: dict[str, float] = Field(default_factory=dict)
     """How long the phases took; docs/releases.md says what each of them is."""
+
+    @property
+    def live_since(self) -> datetime:
+        """When it got all the traffic."""
+        took = self.seconds.get("canary", 0) + self.seconds.get("live", 0)
+        return datetime.fromisoformat(self.at) + timedelta(seconds=took)
 
 
 class UnderWay(Frozen):

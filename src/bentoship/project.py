@@ -41,7 +41,7 @@ class Project:
         start = (start or Path.cwd()).absolute()
         for folder in (start, *start.parents):
             if (folder / BENTOFILE).is_file():
-                return cls(folder, rehearse or os.environ.get(REHEARSE) == "1")
+                return cls(folder, rehearse or _asks_for_rehearsal())
         raise InvalidConfiguration(
             str(start),
             f"there is no {BENTOFILE} here or in any folder above",
@@ -119,7 +119,8 @@ class Project:
         The passphrase is made at random on first use, and readable by the user alone.
         """
         self.home.mkdir(parents=True, exist_ok=True)
-        self.home.chmod(0o700)  # what services are told can be private
+        if self.home.stat().st_mode & 0o077:
+            self.home.chmod(0o700)  # what services are told can be private
         (self.home / "state").mkdir(exist_ok=True)
         if any(name in os.environ for name in PASSPHRASE_VARIABLES):
             return {}
@@ -127,6 +128,13 @@ class Project:
         if not path.exists():
             write_private(path, secrets.token_urlsafe(32))
         return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(path)}
+
+
+def _asks_for_rehearsal() -> bool:
+    said = os.environ.get(REHEARSE, "")
+    if said not in ("", "0", "1"):
+        raise InvalidConfiguration(REHEARSE, f"is {said!r}", "say 1 to rehearse, or 0 to deploy")
+    return said == "1"
 
 
 def write_private(path: Path, text: str, *, replace: bool = False) -> None:

@@ -133,6 +133,19 @@ def test_a_file_where_our_folder_should_be(tmp_path):
     mentions(told(project, "status", "dev"), ".bentoship", "move it away")
 
 
+def test_a_word_for_a_rehearsal_that_is_none_does_not_deploy(tmp_path):
+    folder = tiny(tmp_path)
+    mentions(told(folder, "status", "dev", BENTOSHIP_REHEARSE="true"), "BENTOSHIP_REHEARSE: is 'true'", "say 1")
+
+
+def test_a_name_that_no_file_can_have(tmp_path):
+    mentions(told(tiny(tmp_path), "config", "a" * 300), "the name is too long")
+
+
+def test_a_time_without_a_canary(tmp_path):
+    mentions(told(tiny(tmp_path), "up", "dev", "--for", "10m"), "--for", "add --canary")
+
+
 def test_wrong_usage(tmp_path):
     mentions(told(tmp_path, "deploy", code=2), "deploy")
     mentions(told(tmp_path, "up", code=2), "ENVIRONMENT")

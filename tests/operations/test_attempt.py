@@ -9,7 +9,7 @@ import pytest
 from bentoship import environments
 from bentoship.errors import BentoshipError, StackLocked, UpdateFailed
 from bentoship.ledger import Intent, Ledger
-from bentoship.operations.attempt import Attempt, new_entry
+from bentoship.operations.attempt import Attempt, new_entry, refuse_another
 from bentoship.project import Project, write_private
 from fake_project import write_project
 from small_release import small_release
@@ -46,3 +46,13 @@ def test_what_was_interrupted_is_remembered_when_the_next_attempt_finishes_nothi
     with pytest.raises(type(error)):
         attempt.run(interrupted.model_copy(update={"begun": begun}))
     assert attempt.unfinished == (interrupted if stays else None)
+
+
+def test_a_stack_of_another_service_is_not_taken(tmp_path):
+    mine = small_release(tmp_path, "mine").ref()
+    theirs = mine.model_copy(update={"bento": "of_others"})
+    live = Ledger().deploy(theirs, new_entry(theirs.id, "3.0.0"))
+    with pytest.raises(BentoshipError, match=r"has the service of_others live, .* say another `name:`"):
+        refuse_another("dev-local", live, mine, "dev")
+    refuse_another("dev-local", live, theirs, "dev")
+    refuse_another("dev-local", Ledger(), mine, "dev")

@@ -143,6 +143,24 @@ def test_one_that_somebody_else_has_go_on_is_live_for_who_watches_it_too(second_
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("words", [("rollback", "dev"), ("traffic", "dev", "--back")])
+def test_what_ends_it_and_is_killed_once_the_pointer_has_moved_is_finished_by_the_same_command(second_live, words):
+    shop, _, second = second_live
+    before = history(shop)
+    shop.change("three")
+    begin(shop, signal.SIGINT)
+    going = shop.start(*words)
+    while len(state.read(shop.supervisor.directory).traffic) > 1 and going.poll() is None:
+        time.sleep(0.005)
+    going.kill()
+    going.communicate(timeout=60)
+    shop.run(*words)
+    assert live(shop) == second
+    assert [release.id[:12] for release in shop.supervisor.status().releases] == [second[:12]]
+    assert history(shop)[1:] == before
+
+
+@pytest.mark.long
 def test_a_rollback_to_another_release_ends_it_and_the_history_says_so(second_live):
     shop, first, _ = second_live
     before = history(shop)

@@ -55,7 +55,7 @@ def plan(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT
 @click.option(
     "--canary", type=click.IntRange(1, 99), metavar="PERCENT", help="First try it with a share of the requests."
 )
-@click.option("--for", "duration", default="5m", show_default=True, help="How long a canary is tried: 90s, 5m, 2h.")
+@click.option("--for", "duration", help="How long a canary is tried: 90s, 5m, 2h.  [default: 5m]")
 @events_option
 @json_option
 def up(
@@ -63,7 +63,7 @@ def up(
     only: str | None,
     relock: bool,  # noqa: FBT001
     canary: int | None,
-    duration: str,
+    duration: str | None,
     events: IO[str] | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
@@ -179,6 +179,7 @@ def destroy(
             complain_of({name: done} if isinstance(done, BentoshipError) else operation.proved(done))
             for name, done in found.items()
         ]
+        stream.at("")
         return stream.end(max(codes, default=0))
 
 
@@ -308,14 +309,16 @@ def rehearse(
     return int(failed or any(not isinstance(each, BentoshipError) and not each.passed for each in played.values()))
 
 
-def _canary(percent: int | None, duration: str) -> Canary | None:
+def _canary(percent: int | None, duration: str | None) -> Canary | None:
     from ..deployment import Canary  # noqa: PLC0415
     from ..durations import seconds  # noqa: PLC0415
     from ..errors import InvalidConfiguration  # noqa: PLC0415
 
     if not percent:
+        if duration:
+            raise InvalidConfiguration("--for", "is about a canary, and none was asked for", "add --canary PERCENT")
         return None
-    if not (watched := seconds("--for", duration)):
+    if not (watched := seconds("--for", duration or "5m")):
         raise InvalidConfiguration("--for", "a canary needs some time to be watched", "write for example 30s or 5m")
     return Canary(percent=percent, seconds=watched)
 

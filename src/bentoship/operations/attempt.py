@@ -90,6 +90,18 @@ class Attempt:
         except (OSError, ValidationError):
             return None
 
+    def left_to_do(self, ledger: Ledger) -> Intent | None:
+        """The rest of what this machine was at when it was interrupted, if the stack remembered it by then.
+
+        A prune has moved no pointer: only prune goes on with one.
+        """
+        unfinished = self.unfinished
+        if unfinished is None or unfinished.pruned or not ledger.entries:
+            return None
+        if not unfinished.ledger.is_attempt_of(ledger.entries[0]):
+            return None
+        return unfinished.model_copy(update={"ledger": ledger, "begun": None})
+
     @property
     def _offered(self) -> Path:
         return self.project.offered(self.stack.name)
@@ -150,7 +162,14 @@ def deploy(attempt: Attempt, new: ReleaseRef, entry: Entry) -> Deployed:
 
 
 def refuse_another(stack: str, ledger: Ledger, new: ReleaseRef, environment: str) -> None:
-    """Raise BentoshipError when a canary of another release than `new` is under way."""
+    """Raise BentoshipError when the stack is another service's, or a canary of another release than `new` is under way.
+
+    Services that share a backend share its stacks, when their Pulumi projects have one name.
+    """
+    if ledger.live and ledger.live.bento != new.bento:
+        fault = f"has the service {ledger.live.bento} live, and this release is of {new.bento}"
+        remedy = f"say another `name:` in infra/Pulumi.yaml; if it was renamed: `bentoship destroy {environment}` first"
+        raise BentoshipError(stack, fault, remedy)
     if ledger.canary and ledger.canary.release != new:
         short, by = ledger.canary.release.short, ledger.canary.entry.by
         remedy = f"`bentoship traffic {environment} --go-on`, or `--back`"

@@ -89,6 +89,11 @@ def end(attempt: Attempt, release: ReleaseRef | None, verdict: str | None) -> De
     if canary is None and release is not None and before.ledger.live == release:
         attempt.tell(f"{attempt.stack.name}: somebody had the canary {release.short} go on meanwhile")
         return move(attempt, before, before.intent(before.ledger, before.configuration))
+    if canary is None and release is None:
+        if rest := attempt.left_to_do(before.ledger):  # it was ended, and that was interrupted
+            return move(attempt, before, rest)
+        remedy = f"`bentoship history {attempt.deployment.environment}` says how the last one ended"
+        raise BentoshipError(attempt.stack.name, "no canary is under way", remedy)
     if canary is None or (release is not None and canary.release != release):
         raise BentoshipError(attempt.stack.name, "no such canary is under way", "somebody has ended it meanwhile")
     if verdict is None:

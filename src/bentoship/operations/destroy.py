@@ -158,7 +158,7 @@ def _spared(project: Project, deployment: Deployment, stack: Stack, state: State
 def _last_up(stack: Stack, state: State) -> datetime:
     """When a release last went live; where none ever did, when the engine was last at work."""
     entries = Remembered.read(stack.outputs() or {}).ledger.entries
-    return next((datetime.fromisoformat(entry.at) for entry in entries if entry.result == "live"), state.written)
+    return next((entry.live_since for entry in entries if entry.result == "live"), state.written)
 
 
 def _remove(stack: Stack, watch: Callable[[Event], None], tell: Tell) -> tuple[Step, ...]:

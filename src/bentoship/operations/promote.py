@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from .. import environments, release
 from ..deployment import Deployment, ReleaseRef
@@ -97,7 +97,7 @@ def _against_record(stack: str, entry: Entry, soak: float) -> list[Problem]:
     """What the history says against it: no gate that it passed, or not long enough ago."""
     if fault := _ungated(entry):
         return [Problem(stack, f"release {entry.release[:12]} {fault}", "deploy it there through a gate first")]
-    since = datetime.fromisoformat(entry.at) + timedelta(seconds=entry.seconds.get("canary", 0))
+    since = entry.live_since
     left = soak - (datetime.now(UTC) - since).total_seconds()
     if left > 0:
         fault = f"release {entry.release[:12]} has had all the traffic since {since.isoformat(timespec='seconds')} only"

@@ -119,8 +119,13 @@ def rehearse(
 ) -> Mapping[str, Played | BentoshipError]:
     """Play the life of the project's own release; see `play`."""
     project = Project(project.root, rehearses=True)
-    for each_name in filter(None, (name, source)):  # what is wrong in them is told before anything is built
-        environments.load(project, each_name)
+    # What is wrong in what was asked is told before anything is built, or removed.
+    chosen(environments.load(project, name), only)
+    rehearsal.faults_of(faults)
+    if source == name:
+        raise InvalidConfiguration(name, "can't be promoted to itself", "name another environment with --from")
+    if source:
+        environments.load(project, source)
     sealed = release.build(project.root, tell=tell)
     tell("making the releases that take part beside it")
     cast = Cast.around(sealed, project.variants)

@@ -14,7 +14,7 @@ import psutil
 from pydantic import ValidationError
 
 from .. import targets
-from ..deployment import Deployment, Frozen, Target, workload_name
+from ..deployment import READY_TIMEOUT, Configuration, Deployment, Frozen, Scale, Target, workload_name
 from ..engine.install import PYTHON
 from ..engine.stack import Stack
 from ..engine.state import State
@@ -57,6 +57,16 @@ def begin(project: Project, deployment: Deployment, stack: Stack, state: State |
 def is_unfinished(project: Project, stack: str) -> bool:
     """Whether something was left, or may have been, when this stack was removed the last time."""
     return project.going(stack).exists()
+
+
+def configuration(project: Project, stack: str) -> Configuration | None:
+    """What was removed there and has left something, as far as that is remembered; None when there is nothing."""
+    removal = _read(project.going(stack))
+    if removal is None:
+        return None
+    return Configuration(
+        target=removal.target, fields=removal.fields, scale=Scale(), variables={}, ready_timeout=READY_TIMEOUT
+    )
 
 
 def can_list(project: Project, removal: Removal) -> bool:

@@ -15,6 +15,9 @@ from .attempt import Attempt, Deployed, Remembered, Watch, move, new_entry, prev
 from .stacks import Tell, alone, chosen, each, stack_of, whoami
 from .status import beginning_of_id
 
+_ENDED = "ended by a rollback"
+"""How the reason begins for which a canary failed that a rollback has ended."""
+
 
 def rollback(
     project: Project,
@@ -52,7 +55,7 @@ def _back(attempt: Attempt, before: Remembered, release: str | None, pulumi_vers
     if live is None:
         raise BentoshipError(attempt.stack.name, "is not up", f"`bentoship up {attempt.deployment.environment}`")
     if canary := before.ledger.canary:
-        failed = before.ledger.fail(canary.entry, f"ended by a rollback of {whoami()}")
+        failed = before.ledger.fail(canary.entry, f"{_ENDED} of {whoami()}")
         if release is None or live.id.startswith(release):
             return before.intent(failed, before.configuration)
         before = replace(before, ledger=failed)
@@ -71,19 +74,16 @@ def _back(attempt: Attempt, before: Remembered, release: str | None, pulumi_vers
 
 def _half_way(attempt: Attempt, before: Remembered) -> Intent | None:
     """The rollback that was interrupted once its pointer had moved: what it left is finished, not gone back from."""
-    unfinished, newest = attempt.unfinished, before.ledger.entries[0]
-    if newest.source != "rollback" or newest.result != "live":
+    newest = before.ledger.entries[0]
+    is_back = newest.source == "rollback" and newest.result == "live"
+    if not is_back and not newest.reason.startswith(_ENDED):
         return None
-    if unfinished is None:  # it may have been another machine's, which remembers it
+    if attempt.unfinished is None:  # it may have been another machine's, which remembers it
         as_it_is = before.intent(before.ledger, before.configuration)
         left = preview(attempt.stack, as_it_is, lambda _: None, attempt.tell).changing
         # What is left to do, once the pointer has moved, is to remove what it pointed to before.
         return as_it_is if left == {"delete"} else None
-    if not unfinished.ledger.is_attempt_of(newest):
-        return None
-    if unfinished.pruned:  # what was interrupted later is a prune, which only prune goes on with
-        return None
-    return unfinished.model_copy(update={"ledger": before.ledger, "begun": None})
+    return attempt.left_to_do(before.ledger)
 
 
 def _previous(attempt: Attempt, ledger: Ledger) -> ReleaseRef:

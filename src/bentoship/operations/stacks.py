@@ -22,7 +22,7 @@ from ..deployment import Deployment, Environment, now
 from ..engine import backend, locks
 from ..engine.install import CommandLine
 from ..engine.stack import Stack, interrupt_all
-from ..errors import BentoshipError, EngineMissing, InvalidConfiguration, StackLocked, UpdateInterrupted
+from ..errors import BentoshipError, EngineMissing, InvalidConfiguration, StackLocked, UpdateInterrupted, of_the_machine
 from ..project import PASSPHRASE_VARIABLES, Project
 
 Result = TypeVar("Result")
@@ -150,7 +150,11 @@ def alone(project: Project, stack: str) -> Iterator[None]:
 
 def whoami() -> str:
     """This user on this machine: user@host."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        user = f"user-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def with_lock(stack: Stack, act: Callable[[], Result], tell: Tell) -> Result:
@@ -193,6 +197,10 @@ def _caught(act: Callable[[Deployment], Result], deployment: Deployment) -> Resu
         return act(deployment)
     except BentoshipError as error:
         return error
+    except OSError as error:
+        if told := of_the_machine(error):
+            return told
+        raise
 
 
 def _is_abandoned(holder: locks.Holder) -> bool:

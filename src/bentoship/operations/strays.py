@@ -9,6 +9,7 @@ from ..deployment import Deployment, Environment
 from ..engine.install import CommandLine
 from ..errors import BentoshipError
 from ..project import Project
+from . import remains
 from .attempt import Remembered
 from .stacks import chosen, stack_named
 
@@ -17,7 +18,11 @@ def strays(project: Project, environment: Environment, engine: CommandLine) -> M
     """An error for each of them, by its name."""
     known, prefix = {deployment.stack for deployment in environment.deployments}, f"{environment.name}-"
     stack = stack_named(project, environment, environment.deployments[0].stack, engine)
-    found = [name for name in stack.others() if name.startswith(prefix) and name not in known]
+    try:
+        others = stack.others()
+    except BentoshipError as error:  # which must not hide what was found out of those that the file names
+        return {"other stacks": error}
+    found = [name for name in others if name.startswith(prefix) and name not in known]
     return {name.removeprefix(prefix): _stray(environment.name, name) for name in found}
 
 
@@ -29,9 +34,13 @@ def meant(project: Project, environment: Environment, only: str | None, engine: 
     name = f"{environment.name}-{only}"
     outputs = stack_named(project, environment, name, engine).outputs()
     configuration = Remembered.read(outputs).configuration if outputs is not None else None
-    if configuration is None:  # no such stack, or one of which nothing ever went live
-        return chosen(environment, only)
-    return [environments.restore(project, name, configuration)]
+    configuration = configuration or remains.configuration(project, name)
+    if configuration is not None:
+        return [environments.restore(project, name, configuration)]
+    if outputs is not None:
+        fault = f"nothing ever went live there, and environments/{environment.name}.yaml does not say what it is"
+        raise BentoshipError(name, fault, "name it there again, as it was")
+    return chosen(environment, only)
 
 
 def _stray(environment: str, stack: str) -> BentoshipError:

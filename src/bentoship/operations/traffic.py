@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from .. import environments
 from ..deployment import Deployment
 from ..engine import install
-from ..errors import BentoshipError
+from ..errors import BentoshipError, HostError
 from ..host.control import Supervisor
 from ..host.tally import Answers
 from ..project import Project
 from .attempt import Attempt, Deployed, Watch
 from .canary import counted_by, end
 from .stacks import Tell, alone, chosen, each, stack_of, whoami
-from .status import known
+from .status import Known, known
 
 
 @dataclass(frozen=True)
@@ -45,25 +45,30 @@ def traffic(
     project: Project, name: str, *, only: str | None = None, tell: Tell = lambda _: None
 ) -> Mapping[str, Traffic | BentoshipError]:
     """How the traffic of an environment's deployments is divided now."""
-    found: dict[str, Traffic | BentoshipError] = {}
-    for key, value in known(project, name, only=only, tell=tell).items():
-        if isinstance(value, BentoshipError):
-            found[key] = value
-            continue
-        deployment, ledger = value.deployment, value.ledger
+    found = known(project, name, only=only, tell=tell)
+    return {
+        key: value if isinstance(value, BentoshipError) else _traffic(project, value) for key, value in found.items()
+    }
+
+
+def _traffic(project: Project, there: Known) -> Traffic | BentoshipError:
+    """How it is divided in one deployment; a BentoshipError when its router doesn't tell."""
+    deployment, ledger = there.deployment, there.ledger
+    try:
         counts = deployment.target.splitting.how == "counted"
         answers = counted_by(Supervisor(project.local(deployment.stack)).status()) if counts else {}
-        shares = tuple(
-            Share(
-                release,
-                "stable" if ledger.live and release == ledger.live.id else "canary",
-                percent,
-                answers.get(release[:12]),
-            )
-            for release, percent in ledger.traffic.items()
+    except HostError as error:
+        return error
+    shares = tuple(
+        Share(
+            release,
+            "stable" if ledger.live and release == ledger.live.id else "canary",
+            percent,
+            answers.get(release[:12]),
         )
-        found[key] = Traffic(deployment.name, deployment.target_name, deployment.stack, value.url, shares)
-    return found
+        for release, percent in ledger.traffic.items()
+    )
+    return Traffic(deployment.name, deployment.target_name, deployment.stack, there.url, shares)
 
 
 def end_canary(

@@ -51,9 +51,9 @@ def up(
     def act(deployment: Deployment) -> Deployed:
         stack = stack_of(project, environment, deployment, engine)
         attempt = Attempt(project, stack, deployment, tell, lambda event: watch(deployment.name, event))
-        entry = built_entry(sealed, engine.version, deployment.target_name, commit, built_in)
 
         def go_live() -> Deployed:
+            entry = built_entry(sealed, engine.version, deployment.target_name, commit, built_in)
             if canary:
                 return try_out(attempt, sealed.ref(), entry, canary)
             with alone(project, stack.name):

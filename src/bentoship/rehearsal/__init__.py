@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..project import Project
+
+if TYPE_CHECKING:
+    from .faults import Fault
 
 
 def environment(project: Project) -> dict[str, str]:
@@ -26,11 +30,18 @@ def arm(project: Project, words: Sequence[str]) -> None:
     """
     from . import faults, home  # noqa: PLC0415 - see above
 
-    files = [word for word in words if word.endswith(".yaml")]
-    parsed = faults.parse([word for word in words if word not in files])
-    parsed += tuple(fault for file in files for fault in faults.read(Path(file)))
+    wanted = faults_of(words)
     for world in home.worlds(project):
-        faults.arm(world, parsed)
+        faults.arm(world, wanted)
+
+
+def faults_of(words: Sequence[str]) -> tuple[Fault, ...]:
+    """What `words` let go wrong; see `arm`."""
+    from . import faults  # noqa: PLC0415 - see above
+
+    files = [word for word in words if word.endswith(".yaml")]
+    read = (fault for file in files for fault in faults.read(Path(file)))
+    return (*faults.parse([word for word in words if word not in files]), *read)
 
 
 def disturb(project: Project, workload: str) -> str | None:

@@ -71,7 +71,7 @@ def read(path: Path) -> tuple[Fault, ...]:
     """The faults of a YAML file, which is a list of words; InvalidConfiguration when it isn't."""
     try:
         words = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise InvalidConfiguration(str(path), f"can't be read ({error})") from error
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InvalidConfiguration(str(path), "is not a list of faults", "one a line: - iam.Role.create = throttling")
