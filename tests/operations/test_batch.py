@@ -60,7 +60,7 @@ def test_what_can_not_be_read_is_left_to_the_service_to_refuse(tmp_path):
 def test_a_number_beyond_all_numbers_is_left_to_the_service_as_well(tmp_path):
     digits = "9" * 400
     (request,) = requests(table(tmp_path, f"years,count\n1,{digits}\n"))
-    assert request == {"years": 1.0, "count": digits}
+    assert request == {"years": 1.0, "count": int(digits)}
 
 
 def test_values_of_parquet_that_json_lacks(tmp_path):
