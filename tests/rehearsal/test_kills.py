@@ -82,7 +82,7 @@ def test_what_a_lost_provider_has_made_under_a_name_of_the_stack_is_taken_over(s
     assert stage.made() == []
 
 
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(7200)
 @pytest.mark.long
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("verb", ["up", "promote"])
