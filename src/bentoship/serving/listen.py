@@ -17,4 +17,6 @@ def _bound(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
+    # Copies in all processes share this: whoever made another one would else have accepting wait in every process.
+    listener.settimeout(0)
     return listener

@@ -29,6 +29,13 @@ _MOST_IN_PROGRESS = 1000
 _SPARE_FILES = 128
 """Files that a process may need beside its connections."""
 _TICKS_A_SECOND = 10
+_SWITCH_SECONDS = 0.0005
+"""How long a thread that computes keeps the interpreter when the one that answers wants it. It wants it at each thing
+that a connection has to say: with Python's 5 ms, refusals would wait behind what they refuse."""
+_AT_A_TURN = 16
+"""Connections that are taken at one turn of the loop. libuv takes one for each listener since 1.45
+(github.com/libuv/libuv/pull/3696): while threads compute, a loop may turn thirty times a second, and new connections
+waited for seconds."""
 
 
 class Server(uvicorn.Server):
@@ -80,6 +87,7 @@ class Server(uvicorn.Server):
 def prepare(folder: Path, settings: Settings) -> Bento:
     """Load the Bento in `folder` as far as it can be loaded before there is a process to answer."""
     logs.configure(settings.release)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     return load(folder, settings)
 
 
@@ -87,7 +95,7 @@ def serve(bento: Bento, settings: Settings, sockets: list[socket.socket]) -> int
     """Serve until SIGTERM; return the exit code."""
     application = Application(bento, settings)
     try:
-        Server(_config(application), application).run(sockets)
+        Server(_config(application), application).run(_often(sockets))
     except SystemExit:
         if application.failure is None:
             raise
@@ -95,6 +103,11 @@ def serve(bento: Bento, settings: Settings, sockets: list[socket.socket]) -> int
         application.log.flush()
         bento.factory.let_threads_go()
     return 0 if application.failure is None else cant_load(application.failure)
+
+
+def _often(sockets: list[socket.socket]) -> list[socket.socket]:
+    """The sockets, and the first one, which clients come to, as often as the loop shall accept at a turn."""
+    return [*sockets, *(sockets[0].dup() for _ in range(_AT_A_TURN - 1))]
 
 
 def cant_load(trace: str) -> int:
