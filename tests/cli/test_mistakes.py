@@ -139,7 +139,8 @@ def test_a_word_for_a_rehearsal_that_is_none_does_not_deploy(tmp_path):
 
 
 def test_a_name_that_no_file_can_have(tmp_path):
-    mentions(told(tiny(tmp_path), "config", "a" * 300), "the name is too long")
+    folder = tiny(tmp_path, {"environments/dev.yaml": "deployments: {local: {target: local}}\n"})
+    mentions(told(folder, "config", "a" * 300), "the name is too long")
 
 
 def test_a_time_without_a_canary(tmp_path):

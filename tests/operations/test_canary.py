@@ -120,13 +120,14 @@ def test_a_canary_whose_command_was_killed_is_seen_carried_on_and_ended_by_other
     assert others == before
 
 
+@pytest.mark.long
 def test_a_canary_is_ended_by_hand(second_live):
     shop, _, _ = second_live
     shop.change("three")
     begin(shop, signal.SIGINT)
     shop.run("traffic", "dev", "--go-on")
     assert versions(shop, 3) == ["three"] * 3
-    assert "no such canary is under way" in shop.run("traffic", "dev", "--back", code=1).stderr
+    assert "no canary is under way" in shop.run("traffic", "dev", "--back", code=1).stderr
     assert versions(shop) == ["three"]
 
 

@@ -32,6 +32,7 @@ def test_what_was_changed_by_hand_is_named_and_stays_until_it_is_put_right(secon
     assert drift(shop, code=0)["changes"] == []
 
 
+@pytest.mark.long
 def test_another_release_that_answers_is_told(second_live):
     shop, first, second = second_live
     stopped = [release.id for release in shop.supervisor.status().releases]

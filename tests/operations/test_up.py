@@ -79,6 +79,7 @@ def test_an_up_with_nothing_to_do_asks_the_engine_once(shop, tmp_path):
     assert " up " in asked
 
 
+@pytest.mark.long
 def test_plan_shows_a_changed_service_and_changes_nothing(shop):
     shop.run("up", "dev")
     shop.change("two")
@@ -230,6 +231,7 @@ def test_a_stable_url_moves_when_its_port_is_changed(shop):
     assert httpx.get(f"{told['deployments'][0]['url']}/readyz").status_code == 200
 
 
+@pytest.mark.long
 def test_a_taken_port_is_told_with_its_holder(shop):
     import socket
 

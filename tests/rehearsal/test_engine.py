@@ -100,10 +100,12 @@ GONE = "exited prematurely"
             0,
         ),
         ({"iam.Role.create@half-way = internal": "InternalFailure"}, 0),
-        ({"iam.InstanceProfile.create@half-way = throttling": "Throttling: Rate exceeded"}, 0),
-        ({"iam.Role.create@after = internal": "InternalFailure"}, 1),
+        pytest.param(
+            {"iam.InstanceProfile.create@half-way = throttling": "Throttling: Rate exceeded"}, 0, marks=pytest.mark.long
+        ),
+        pytest.param({"iam.Role.create@after = internal": "InternalFailure"}, 1, marks=pytest.mark.long),
         ({"iam.Role.create = dies": GONE, "iam.Role.create@half-way = dies": GONE}, 1),
-        ({"iam.Role.create@after = dies": GONE}, 1),
+        pytest.param({"iam.Role.create@after = dies": GONE}, 1, marks=pytest.mark.long),
     ],
     ids=["refused", "role half-way", "profile half-way", "answer lost", "killed", "killed after"],
 )
@@ -153,6 +155,7 @@ def test_two_providers_of_a_program_share_the_world(rehearsed):
     assert sorted(rule.region for rule in rules) == ["eu-central-1"] * 3 + ["us-east-1"] * 3
 
 
+@pytest.mark.long
 def test_two_deployments_at_once_share_the_world(tmp_path, command_line):
     pytest.importorskip("pulumi_aws", reason="pulumi-aws, which the programs use, isn't installed")
     first = Rehearsed(tmp_path, command_line, "first")

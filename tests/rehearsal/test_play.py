@@ -18,9 +18,6 @@ CUT_OFF = {"machine", "instance", "vm"}
 """Where requests are cut off while the address moves, as docs/aws.md, docs/gcp.md and docs/azure.md say."""
 CANARIES = {"local", "balanced", "engine", "app", "apps"}
 """Where somebody divides the traffic."""
-QUICK = {"engine"}
-"""Of the life on this machine, tests/operations has every step."""
-PLAYS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in ("local", *DEPLOYMENTS)]
 STEPS = (
     "first deployment",
     "nothing to do",
@@ -34,7 +31,7 @@ STEPS = (
 )
 
 
-@pytest.mark.parametrize("name", PLAYS)
+@pytest.mark.parametrize("name", ["local", *(pytest.param(name, marks=pytest.mark.long) for name in DEPLOYMENTS)])
 def test_the_whole_life_of_a_release_on_every_target_loses_no_request(stage, name):
     sealed = small_release(stage.project.root / ".bentoship" / "releases")
     told = []
@@ -64,6 +61,7 @@ def report(played) -> None:
         )
 
 
+@pytest.mark.long
 def test_what_runs_are_the_bytes_that_were_sealed(stage):
     sealed = small_release(stage.project.root / ".bentoship" / "releases")
     assert hashlib.sha256(sealed.path.read_bytes()).hexdigest() == sealed.id
