@@ -151,11 +151,8 @@ def _default(field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-_SETTINGS = bentoship.context_settings
-
-
 def _reference() -> str:
-    context = click.Context(bentoship, info_name="bentoship", **_SETTINGS)
+    context = click.Context(bentoship, info_name="bentoship", **bentoship.context_settings)
     parts = ["# Reference", "Every command and option, as `--help` prints them.", *_commands(bentoship, context)]
     return "\n\n".join(parts) + "\n"
 
@@ -165,7 +162,7 @@ def _commands(command: click.Command, context: click.Context) -> list[str]:
     if isinstance(command, click.Group):
         for name in sorted(command.commands):
             child = command.commands[name]
-            found += _commands(child, click.Context(child, info_name=name, parent=context, **_SETTINGS))
+            found += _commands(child, click.Context(child, info_name=name, parent=context))
     return found
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ..project import Project
     from .stream import Stream
 
+TRIED = "5m"
+"""How long a canary is tried unless `--for` says. No default of the option: `--for` without a canary is a mistake."""
+
 
 @bentoship.command()
 @ENVIRONMENT
@@ -55,7 +58,7 @@ def plan(environment: str, only: str | None, as_json: bool) -> int:  # noqa: FBT
 @click.option(
     "--canary", type=click.IntRange(1, 99), metavar="PERCENT", help="First try it with a share of the requests."
 )
-@click.option("--for", "duration", help="How long a canary is tried: 90s, 5m, 2h.  [default: 5m]")
+@click.option("--for", "duration", help=f"How long a canary is tried: 90s, 5m, 2h.  [default: {TRIED}]")
 @events_option
 @json_option
 def up(
@@ -318,7 +321,7 @@ def _canary(percent: int | None, duration: str | None) -> Canary | None:
         if duration:
             raise InvalidConfiguration("--for", "is about a canary, and none was asked for", "add --canary PERCENT")
         return None
-    if not (watched := seconds("--for", duration or "5m")):
+    if not (watched := seconds("--for", duration or TRIED)):
         raise InvalidConfiguration("--for", "a canary needs some time to be watched", "write for example 30s or 5m")
     return Canary(percent=percent, seconds=watched)
 

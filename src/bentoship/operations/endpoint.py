@@ -19,6 +19,7 @@ from ..tables import Table
 
 SCHEMA = "app/apis/schema.json"
 """Where BentoML writes what the endpoints of a service take and give."""
+_AS_ISO = TypeAdapter(timedelta)
 _WORDS: Mapping[str, Any] = {"true": True, "false": False}
 _JSON_LINES = "write JSON lines instead (.jsonl), the body of one request a line"
 
@@ -108,8 +109,7 @@ def _as_text(cell: Any) -> str:
     if isinstance(cell, bytes):
         return cell.decode()
     if isinstance(cell, timedelta):
-        text: str = TypeAdapter(timedelta).dump_python(cell, mode="json")
-        return text
+        return str(_AS_ISO.dump_python(cell, mode="json"))
     return str(cell.isoformat()) if hasattr(cell, "isoformat") else str(cell)
 
 
