@@ -73,6 +73,19 @@ def test_packages_are_fetched_once_trimmed_and_described(tmp_path, cache) -> Non
     assert wheels.entry.parent == cache / "wheels"
 
 
+def test_what_a_package_reads_when_it_is_imported_stays(tmp_path) -> None:
+    """A stub that lazy_loader reads, as in scikit-image, and a module among tests, as in astropy."""
+    stays = ("sky/__init__.py", "sky/__init__.pyi", "sky/tests/__init__.py", "sky/tests/runner.py")
+    goes = ("sky/core.pyi", "sky/tests/test_sky.py", "sky/tests/sky_test.py", "sky/tests/conftest.py")
+    goes += ("sky/tests/data/star.fits", "sky/stars/tests/__init__.py", "sky/stars/tests/test_stars.py", "bin/sky")
+    for name in (*stays, *goes):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    trim(tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(stays)
+    assert not (tmp_path / "sky" / "stars").exists()
+
+
 @pytest.mark.parametrize("damage", ["remove", "grow"])
 def test_a_damaged_entry_of_the_cache_is_made_again(tmp_path, cache, damage) -> None:
     project, locked = project_with(tmp_path, wheel(tmp_path / "links", "greeting", {"greeting.py": "hello = 1\n"}))
@@ -142,6 +155,7 @@ def test_the_sample_s_packages_are_for_linux_and_this_python(sample_release) -> 
         wheel_files = [name for name in names if name.endswith(".dist-info/WHEEL")]
         tags = "".join(archive.read(name).decode() for name in wheel_files)
         assert not any(f"manylinux_2_{newer}" in tags and "manylinux_2_28" not in tags for newer in range(29, 50))
-        assert not [name for name in names if name.endswith((".pyc", ".pyi", ".h")) or "/tests/" in name]
+        assert not [name for name in names if name.endswith((".pyc", ".h")) or "/tests/test_" in name]
+        assert not [name for name in names if name.endswith(".pyi") and not name.endswith("/__init__.pyi")]
         assert any(name.startswith("site-packages/numpy/f2py/") for name in names)
         assert not [name for name in names if name.startswith("site-packages/bin/")]

@@ -33,12 +33,15 @@ PLATFORM = "x86_64-manylinux_2_28"
 """The newest Linux that App Engine's and Azure's images still have: glibc 2.31 there at most asks for manylinux_2_28
 (github.com/microsoft/Oryx, github.com/GoogleCloudPlatform/buildpacks)."""
 FOLDER = "site-packages"
-_ENTRY_FORMAT = "1"
+_ENTRY_FORMAT = "2"
 _CONTENT = "content.json"
 _ZIP = "packages.zip"
-_USELESS_FOLDERS = frozenset({"tests", "__pycache__"})
 _USELESS_SUFFIXES = (".pyc", ".pyi", ".pyx", ".pxd", ".h", ".hpp")
 _USELESS_NAMES = frozenset({".lock", "direct_url.json", "uv_cache.json"})
+_LAZY = "__init__.pyi"
+"""The one stub that is read when a package is imported: by lazy_loader.attach_stub, in scikit-image and librosa
+(scientific-python.org/specs/spec-0001)."""
+_TESTS = "tests"
 
 
 @dataclass(frozen=True)
@@ -116,15 +119,20 @@ def native_cache(lock: Path) -> Path:
 
 
 def trim(site_packages: Path) -> None:
-    """Remove what no host ever needs: scripts, tests, headers, stubs, bytecode. dist-info stays, minus their names."""
+    """Remove what no host ever needs: scripts, tests, headers, stubs, bytecode. dist-info stays, minus their names.
+
+    What a folder of tests has besides tests stays: astropy, for one, imports a module of its own when it is imported.
+    """
     shutil.rmtree(site_packages / "bin", ignore_errors=True)
-    for root, folders, files in os.walk(site_packages):
-        for name in _USELESS_FOLDERS.intersection(folders):
-            shutil.rmtree(Path(root) / name)
-            folders.remove(name)
+    for root, _, files in os.walk(site_packages, topdown=False):
+        folder = Path(root)
+        within_tests = _TESTS in folder.relative_to(site_packages).parts
         for name in files:
-            if name in _USELESS_NAMES or name.endswith(_USELESS_SUFFIXES):
-                (Path(root) / name).unlink()
+            if _is_useless(name) or (within_tests and _is_of_tests(name)):
+                (folder / name).unlink()
+        left = {path.name for path in folder.iterdir()}
+        if not left or (within_tests and left == {"__init__.py"}):
+            shutil.rmtree(folder)
     for record in site_packages.glob("*.dist-info/RECORD"):
         _forget_removed(record)
 
@@ -138,6 +146,15 @@ def check_records(site_packages: Path) -> None:
     if wrong:
         remedy = "empty uv's cache (`uv cache clean`) and build again"
         raise LockError(", ".join(wrong[:5]), f"{len(wrong)} files differ from their packages' own records", remedy)
+
+
+def _is_useless(name: str) -> bool:
+    return name in _USELESS_NAMES or (name.endswith(_USELESS_SUFFIXES) and name != _LAZY)
+
+
+def _is_of_tests(name: str) -> bool:
+    """Whether a file in a folder of tests is a test, or data of one, and not a module that others may import."""
+    return not name.endswith(".py") or name == "conftest.py" or name.startswith("test_") or name.endswith("_test.py")
 
 
 def _cache() -> Path:
