@@ -6,6 +6,8 @@ computes the next one and hands it to the program as an intent. All of it is val
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
@@ -94,6 +96,14 @@ class Ledger(Frozen):
     def write(self) -> str:
         """The text that `read` reads; the same ledger gives the same text."""
         return self.model_dump_json()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what has happened: the same for every version of bentoship, whatever else it writes down."""
+        entries = [(entry.release, entry.at, entry.source, entry.result) for entry in self.entries]
+        canary = (self.canary.release.id, self.canary.canary.percent) if self.canary else None
+        happened = [entries, [release.id for release in self.releases], canary]
+        return hashlib.sha256(json.dumps(happened).encode()).hexdigest()
 
     @property
     def live(self) -> ReleaseRef | None:
@@ -205,6 +215,9 @@ class Intent(Frozen):
     """
 
     ledger: Ledger
+    before: str = ""
+    """Digest of the ledger that this one follows: the program refuses to go on where the stack has another one.
+    Empty in an intent of an earlier version."""
     configuration: Configuration | None = None
     """None for what the environment's file says now; otherwise what it said when the live release went live."""
     configurations: dict[str, Configuration] = Field(default_factory=dict)

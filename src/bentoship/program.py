@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from . import environments
 from .deployment import Configuration, Deployment, Gated, Workload, workload_name
 from .errors import BentoshipError
-from .ledger import Intent
+from .ledger import Intent, Ledger
 from .project import Project
 from .provider.resources import Gate
 from .targets.local import Local
@@ -25,6 +25,7 @@ def run() -> None:
     try:
         project, stack = Project.find(Path.cwd()), pulumi.get_stack()
         intent = _intent(stack)
+        _refuse_another_past(stack, intent)
         if intent.configuration:
             deployment = environments.restore(project, stack, intent.configuration)
         else:
@@ -43,6 +44,26 @@ def _intent(stack: str) -> Intent:
         raise pulumi.RunError(
             f"{stack}: nothing has been deployed from here yet; `bentoship up {environment}`"
         ) from None
+
+
+def _refuse_another_past(stack: str, intent: Intent) -> None:
+    """Raise RunError when the stack's ledger is not the one that `intent` follows.
+
+    Another machine has changed the stack since the intent was made: going on would take its release away, and forget
+    that it ever was. An update holds the stack's lock here, so that nobody can change it between this look and the end.
+    """
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
+    found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value["outputs"]
+    ledger = Ledger.read(found.get("ledger"))
+    if intent.before in ("", ledger.digest):
+        return
+    newest = ledger.attempted if ledger.entries else None
+    who = f" ({newest.by}, {newest.at})" if newest else ""
+    environment = stack.partition("-")[0]
+    raise pulumi.RunError(
+        f"{stack}: was changed from elsewhere since this folder's last command{who}, and nothing is changed now; "
+        f"`bentoship up {environment}` deploys what is here, `bentoship history {environment}` lists what there was"
+    )
 
 
 def _provision(project: Project, deployment: Deployment, intent: Intent) -> None:

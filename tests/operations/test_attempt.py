@@ -25,6 +25,9 @@ class RefusingStack:
     def up(self, *_):
         raise self.error
 
+    def outputs(self):
+        return {}
+
 
 @pytest.mark.parametrize(
     ("error", "begun", "stays"),

@@ -11,6 +11,7 @@ from conftest_operations import (
     PULUMI,
     CountingEngine,
     Customers,
+    OvertakingEngine,
     history,
     live,
     shop_passphrase,
@@ -101,6 +102,40 @@ def test_a_clone_that_knows_only_the_state_goes_back_as_well(second_live):
     shop.run("rollback", "dev", first)
     assert versions(shop) == ["one"]
     assert live(shop) == first
+
+
+def test_a_plain_update_of_a_folder_that_was_overtaken_is_refused(second_live):
+    shop, first, _ = second_live
+    remembered = shop.root / ".bentoship" / "intents" / "dev-local.json"
+    of_the_second = remembered.read_text()
+    shop.run("rollback", "dev", first)
+    after, of_the_first = history(shop), remembered.read_text()
+    words = ("-C", "infra", "up", "-s", "dev-local", "--yes", "--non-interactive")
+    remembered.write_text(of_the_second)  # as a folder has it that did not go back
+    said = shop.run(PULUMI, *words, code=1, **shop_passphrase(shop)).stdout
+    assert "dev-local: was changed from elsewhere since this folder's last command" in said
+    assert "`bentoship up dev`" in said
+    assert (versions(shop), history(shop)) == (["one"], after)
+    remembered.write_text(of_the_first)
+    assert "5 unchanged" in shop.run(PULUMI, *words, **shop_passphrase(shop)).stdout
+    assert history(shop) == after
+
+
+def test_an_update_that_another_machine_has_overtaken_changes_nothing(second_live, tmp_path):
+    shop, first, _ = second_live
+    before = history(shop)
+    shop.change("three")
+    overtaken = OvertakingEngine(shop, tmp_path, "rollback", "dev", first)
+    said = shop.run("up", "dev", code=1, PATH=overtaken.path).stderr
+    assert "dev-local: was changed by " in said
+    assert "run the same command again" in said
+    assert versions(shop) == ["one"]
+    assert history(shop) == [(first, "rollback", "live"), *before]
+    shop.run("up", "dev")
+    assert versions(shop) == ["three"]
+    third, *others = history(shop)
+    assert third[1:] == ("build", "live")
+    assert others == [(first, "rollback", "live"), *before]
 
 
 def beside(state, first):

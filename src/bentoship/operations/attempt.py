@@ -68,15 +68,16 @@ class Attempt:
             values = {"intent": str(offered)}
             adoptable = self.deployment.target.adoptable
             outcome = with_lock(self.stack, lambda: self.stack.up(self.watch, values, adoptable), self.tell)
-        except (UpdateFailed, StackLocked) as error:
+        except (UpdateFailed, StackLocked) as failure:
+            error = failure if isinstance(failure, StackLocked) else self._overtaken(intent) or failure
             if unfinished and (isinstance(error, StackLocked) or intent.begun is None):
                 write_private(offered, unfinished.model_dump_json(), replace=True)
             else:
                 offered.unlink(missing_ok=True)
-            raise
+            raise error from None
         exported = outcome.outputs.get("ledger")  # with what the program has measured
         ledger = Ledger.read(exported) if exported else intent.ledger
-        done = intent.model_copy(update={"ledger": ledger, "begun": None})
+        done = intent.model_copy(update={"ledger": ledger, "before": ledger.digest, "begun": None})
         write_private(offered, done.model_dump_json(), replace=True)
         offered.replace(final)
         self.stack.configure({"intent": str(final)})
@@ -100,7 +101,15 @@ class Attempt:
             return None
         if not unfinished.ledger.is_attempt_of(ledger.entries[0]):
             return None
-        return unfinished.model_copy(update={"ledger": ledger, "begun": None})
+        return unfinished.model_copy(update={"ledger": ledger, "before": ledger.digest, "begun": None})
+
+    def _overtaken(self, intent: Intent) -> StackLocked | None:
+        """The error for a stack that somebody else has changed since this command read it."""
+        now = Remembered.read(self.stack.outputs() or {}).ledger
+        if now.digest in (intent.before, intent.ledger.digest) or not now.entries:
+            return None
+        fault = f"was changed by {now.attempted.by} while this command was at work, which has changed nothing"
+        return StackLocked(self.stack.name, fault, "run the same command again")
 
     @property
     def _offered(self) -> Path:
@@ -115,15 +124,18 @@ class Remembered:
     ledger: Ledger = field(default_factory=Ledger)
     configurations: Mapping[str, Configuration] = field(default_factory=dict)
     """How each kept release was configured when it was live last, by its id."""
+    digest: str = Ledger().digest
+    """That of the ledger as it was read."""
 
     @classmethod
     def read(cls, outputs: Mapping[str, Any]) -> Remembered:
         """What `outputs` say; nothing for those of a stack that was never finished."""
-        configurations = outputs.get("configurations")
+        configurations, ledger = outputs.get("configurations"), Ledger.read(outputs.get("ledger"))
         return cls(
             outputs.get("url"),
-            Ledger.read(outputs.get("ledger")),
+            ledger,
             _read_configurations(configurations) if configurations else {},
+            ledger.digest,
         )
 
     @property
@@ -141,7 +153,12 @@ class Remembered:
 
     def intent(self, ledger: Ledger, configuration: Configuration | None = None) -> Intent:
         """Make the stack what `ledger` says; `configuration` is as the environment's file says it, unless given."""
-        return Intent(ledger=ledger, configuration=configuration, configurations=dict(self.configurations))
+        return Intent(
+            ledger=ledger,
+            before=self.digest,
+            configuration=configuration,
+            configurations=dict(self.configurations),
+        )
 
 
 def _read_configurations(text: str) -> Mapping[str, Configuration]:
