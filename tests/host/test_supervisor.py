@@ -21,7 +21,7 @@ from fake_release import unpacked
 from load import PATIENCE, Load, get, post
 
 from bentoship.errors import HostError
-from bentoship.host import ports, state
+from bentoship.host import launch, ports, state
 from bentoship.host.address import socket_path
 from bentoship.host.control import Supervisor
 from bentoship.host.logs import KEPT_SOURCES, tail
@@ -526,6 +526,27 @@ def test_damaged_state_is_an_error_with_a_remedy(supervisor):
     with pytest.raises(HostError, match=r"state.json: is damaged .*delete it"):
         supervisor.ensure(0)
     (supervisor.directory / state.FILE).unlink()
+
+
+def test_a_release_that_can_not_be_remembered_is_not_left_running(supervisor, url, release, processes):
+    in_the_way = supervisor.directory / f"{state.FILE}.new"
+    in_the_way.mkdir()
+    with pytest.raises(HostError, match=r"state.json: can't be written"):
+        start(supervisor, A, release)
+    assert supervisor.status().releases == ()
+    assert processes() == []
+    in_the_way.rmdir()
+    start(supervisor, A, release)
+    supervisor.route({A: 100})
+    assert list(state.read(supervisor.directory).releases) == [A]
+
+
+def test_each_release_has_a_port_of_its_own_for_its_metrics(release, tmp_path):
+    told = {"SERVING_METRICS_PORT": "9090", "OTHER": "1"}
+    ports_of = {launch.environment(1, tmp_path, told)["SERVING_METRICS_PORT"] for _ in range(2)}
+    assert "9090" not in ports_of
+    assert launch.environment(1, tmp_path, {**told, "SERVING_METRICS_PORT": "0"})["SERVING_METRICS_PORT"] == "0"
+    assert "SERVING_METRICS_PORT" not in launch.environment(1, tmp_path, {"OTHER": "1"})
 
 
 def test_what_a_release_prints_is_kept_with_its_name(supervisor, url, release):

@@ -83,7 +83,8 @@ def packages(unpacked: Path, *more: str) -> str:
 @contextmanager
 def serving(folder: Path, state: Path, **variables) -> Iterator[Served]:
     port, log = free_port(), state.with_suffix(".log")
-    around = environment(port, state, {"BENTOSHIP_PYTHON": sys.executable, "BENTOSHIP_RELEASE": RELEASE, **variables})
+    told = {"BENTOSHIP_PYTHON": sys.executable, "BENTOSHIP_RELEASE": RELEASE, **variables}
+    around = {**environment(port, state, told), **told}
     with running(command(folder), around, folder, port, log) as served:
         yield served
 

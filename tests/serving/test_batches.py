@@ -157,6 +157,46 @@ def test_who_went_away_is_not_computed():
     asyncio.run(story())
 
 
+def test_a_call_that_nobody_waits_for_any_more_is_stopped_and_the_next_one_runs():
+    async def story():
+        model = Model()
+        batches = Batches(model, limits())
+        hangs = [asyncio.create_task(batches([0]))]
+        await model.called.wait()
+        after = asyncio.create_task(batches([1]))
+        await asyncio.sleep(0)  # it begins, and waits
+        hangs[0].cancel()
+        model.called.clear()
+        await model.called.wait()
+        model.may_answer.set()
+        assert await after == [2]
+        assert await batches([3]) == [6]
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
+def test_a_call_that_one_still_waits_for_goes_on():
+    async def story():
+        model = Model()
+        batches = Batches(model, limits())
+        first = asyncio.create_task(batches([0]))
+        await model.called.wait()
+        pair = [asyncio.create_task(batches([number])) for number in (1, 2)]
+        await asyncio.sleep(0)
+        model.called.clear()
+        model.may_answer.set()
+        await first
+        model.may_answer.clear()
+        await model.called.wait()
+        pair[0].cancel()
+        await asyncio.sleep(0)
+        model.may_answer.set()
+        assert await pair[1] == [4]
+        assert model.sizes == [1, 2]
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
 def test_who_has_waited_too_long_is_refused_while_the_batch_still_runs():
     async def story():
         model = Model()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -57,6 +59,14 @@ class Tiny:
         time.sleep(5)
 
     @bentoml.api
+    async def with_context(self, ctx: bentoml.Context) -> str:
+        return "through BentoML"
+
+    @bentoml.api
+    async def long(self, length: int) -> str:
+        return "x" * length
+
+    @bentoml.api
     async def length(self, text: str, /) -> int:
         return len(text)
 
@@ -105,6 +115,16 @@ def test_a_request_too_many_is_answered_429_at_once_and_probes_are_not(limited) 
         assert limited.get("/readyz").status_code == 200
         assert [request.result().status_code for request in waiting] == [504, 504]
     assert limited.post("/double", {"number": 1}).json() == 2
+
+
+@pytest.mark.parametrize("path", ["/double", "/with_context"])
+def test_who_has_his_answer_is_in_nobody_s_way(limited, path) -> None:
+    def ask_again_and_again(_) -> set[int]:
+        with httpx.Client(base_url=limited.url, trust_env=False) as client:
+            return {client.post(path, json={"number": 1}).status_code for _ in range(300)}
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(ask_again_and_again, range(2))) == [{200}, {200}]
 
 
 @pytest.mark.slow
@@ -165,6 +185,29 @@ def test_so_it_is_when_the_length_is_not_said(limited, path, media_type) -> None
     assert httpx.post(f"{limited.url}{path}", content=iter([PART, BIG]), headers=headers).status_code == 413
 
 
+def test_a_chunked_body_over_a_small_limit_is_refused_though_it_comes_at_once(unpacked, tmp_path) -> None:
+    folder = with_service(unpacked, tmp_path / "release", SERVICE)
+    small = {"BENTOSHIP_SITE_PACKAGES": packages(unpacked), "SERVING_MAX_BODY_MB": "0.01"}
+    with serving(folder, tmp_path / "state", **small) as served:
+        text = b'{"text": "%s"}' % (b"x" * 20_000)
+        head = b"POST /length HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+        answer = served.raw(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(text), text), shut=True)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_what_is_answered_while_it_ends_is_logged_at_once_and_slow_clients_are_turned_away(unpacked, tmp_path) -> None:
+    folder = with_service(unpacked, tmp_path / "release", SERVICE)
+    variables = {"SERVING_LINGER_SECONDS": "600", "SERVING_CLIENT_SECONDS": "1"}
+    with serving(folder, tmp_path / "state", BENTOSHIP_SITE_PACKAGES=packages(unpacked), **variables) as served:
+        served.process.send_signal(signal.SIGTERM)
+        while served.get("/readyz").status_code != 503:
+            pass
+        assert served.post("/double", {"number": 1}).json() == 2
+        assert served.raw(HEAD + b"content-length: 10\r\n\r\nabc").startswith(b"HTTP/1.1 408 ")
+        assert '"path": "/double"' in served.log.read_text().replace('":"', '": "')
+        served.process.kill()
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
@@ -180,6 +223,49 @@ def test_a_client_that_is_slow_or_sends_a_long_head_is_turned_away(limited, sent
     answer = limited.raw(sent)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert b"\r\nconnection: close\r\n" in answer
+
+
+UPGRADE = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+ASK = b"POST /double HTTP/1.1\r\nhost: a\r\ncontent-length: 13\r\n%s\r\n"
+NUMBER = b'{"number": 1}'
+LAST = ASK % b"connection: close\r\n" + NUMBER
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [ASK % UPGRADE + NUMBER + LAST],
+        [ASK % UPGRADE, NUMBER + LAST],
+        [(ASK % UPGRADE)[:60], (ASK % UPGRADE)[60:] + NUMBER[:5], NUMBER[5:] + LAST],
+        [b"GET /livez HTTP/1.1\r\nhost: a\r\n%s\r\n" % UPGRADE + LAST],
+    ],
+    ids=["whole", "head and body", "pieces", "without a body"],
+)
+def test_a_client_that_would_rather_speak_another_protocol_is_answered_in_this_one(limited, pieces) -> None:
+    with socket.create_connection(("127.0.0.1", limited.port), timeout=PATIENCE) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.05)  # so that they come one by one
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.count(b"HTTP/1.1 ") == answer.count(b"HTTP/1.1 200 ") == 2
+
+
+def test_a_tunnel_is_refused(limited) -> None:
+    assert limited.raw(b"CONNECT a:80 HTTP/1.1\r\nhost: a\r\n\r\n").startswith(b"HTTP/1.1 405 ")
+
+
+def test_a_client_that_reads_slowly_gets_its_whole_answer(limited) -> None:
+    length, pace = 24 << 20, 1 << 20
+    body = b'{"length": %d}' % length
+    head = b"POST /long HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+    read = 0
+    with socket.create_connection(("127.0.0.1", limited.port), timeout=PATIENCE) as connection:
+        connection.sendall(head + body)
+        while piece := connection.recv(pace, socket.MSG_WAITALL):
+            read += len(piece)
+            time.sleep(0.15)
+    assert read > length
 
 
 def test_a_client_that_goes_away_is_no_failure(limited) -> None:
@@ -229,6 +315,13 @@ def test_metrics_are_by_route_and_release_and_for_those_who_know_the_token(limit
     assert "other" in routes
     assert not [route for route in routes if "nowhere" in route]
     assert re.search(rf'endpoint="/double",http_response_code="200".*service_version="{RELEASE[:12]}"\}} [1-9]', text)
+
+
+def test_an_empty_token_for_the_metrics_opens_nothing(tmp_path) -> None:
+    (tmp_path / "token").write_text("\n")
+    for wrong in ({"SERVING_METRICS_TOKEN": ""}, {"SERVING_METRICS_TOKEN_FILE": str(tmp_path / "token")}):
+        with pytest.raises(WrongSettings, match="SERVING_METRICS_TOKEN has no token in it"):
+            read(wrong)
 
 
 def test_the_log_says_what_was_answered(unpacked, tmp_path) -> None:

@@ -75,16 +75,19 @@ class Fleet:
             current = self._replicas.get(release_id)
             if current and current.wanted.runs_like(wanted):
                 await current.started()
+                if release_id not in self._state.releases:
+                    self._remember(self._state.with_release(release_id, wanted))
                 return current.status()
             self._journal.forget_oldest({short(name) for name in (release_id, *self._replicas)})
             fresh = self._replica(release_id, wanted)
             try:
                 await fresh.started()
+                self._remember(self._state.with_release(release_id, wanted))
             except BaseException:
                 await fresh.stop()
                 raise
             self._replicas[release_id] = fresh
-            self._remember(self._state.with_release(release_id, wanted))
+            self._reroute()
             if current:
                 await current.stop()
             return fresh.status()

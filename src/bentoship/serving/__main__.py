@@ -38,7 +38,7 @@ def _serve(folder: Path, settings: Settings) -> int:
     try:
         sockets = bind(settings)
     except OSError as error:
-        return _say(f"can't listen on {settings.host}:{settings.port}: {error.strerror}", 1)
+        return _say(f"can't listen on {error.filename}: {error.strerror}", 1)
     from . import server, workers  # noqa: PLC0415 -- importing BentoML takes a while
 
     bento = server.loaded(folder, settings)

@@ -44,6 +44,13 @@ def tokens(text: str) -> tuple[bytes, ...]:
     return tuple(_digest(number, word) for number, word in enumerate(words, start=1))
 
 
+def token(text: str) -> str:
+    """The one token in `text`. Raises ValueError with a clause when there is none."""
+    if not text.strip():
+        raise ValueError("has no token in it")
+    return text
+
+
 def admits(digests: Iterable[bytes], authorization: bytes) -> bool:
     """Whether the header `authorization` has a token with one of `digests`. It takes as long for each of them."""
     scheme, _, token = authorization.partition(b" ")

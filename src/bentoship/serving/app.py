@@ -87,6 +87,8 @@ class Application:
         self.cors = Cors(settings.cors_origins) if settings.cors_origins else None
         self._metrics_tokens = (access.digest(settings.metrics_token.encode()),) if settings.metrics_token else ()
         self._page_path = bento.page_path
+        self._prefixed = {bento.prefix + path: path for path in (*PROBES, METRICS)} if bento.prefix else {}
+        """Below the service's own prefix, where BentoML has what every platform asks for at the root."""
         self._is_guarded = bool(settings.tokens or settings.metrics_token)
         self._stock: Any = ProxyHeadersMiddleware(bento.app)  # type: ignore[arg-type]  # another spelling of ASGI's types
         self._endpoints: dict[str, Endpoint] = {}
@@ -161,7 +163,8 @@ class Application:
     def _at_the_door(self, exchange: Exchange) -> tuple[Answer, Headers] | None:
         """What is answered before anybody reads the request's body, and the headers that only this answer has."""
         scope, headers = exchange.scope, exchange.headers
-        path, own_port = scope["path"], self.settings.metrics_port
+        path: str = self._prefixed.get(scope["path"]) or scope["path"]
+        own_port = self.settings.metrics_port
         if path == METRICS and self.metrics:
             self.metrics.publish()
         if own_port and (path == METRICS) is not (scope["server"][1] == own_port):
@@ -169,17 +172,17 @@ class Application:
         if self.cors and access.is_preflight(scope["method"], headers):
             is_allowed = self.cors.allows(headers[b"origin"])
             return (_PREFLIGHT, self.cors.preflight(headers)) if is_allowed else (_OTHER_SITE, [])
-        if self._is_guarded and not self._is_for_everybody(scope, headers) and not self._may_ask(headers, path):
+        if self._is_guarded and not self._is_for_everybody(path, scope, headers) and not self._may_ask(headers, path):
             return _NO_TOKEN, [access.CHALLENGE]
         if self.is_draining and path == "/readyz":
             return _DRAINING, []
         length = headers.get(b"content-length")
         return (self._too_big(), []) if length and int(length) > self.settings.max_body_bytes else None
 
-    def _is_for_everybody(self, scope: Message, headers: dict[bytes, bytes]) -> bool:
+    def _is_for_everybody(self, path: str, scope: Message, headers: dict[bytes, bytes]) -> bool:
         """Whether it is a probe, or the page in which people say their token."""
-        if scope["path"] != self._page_path or scope["method"] not in {"GET", "HEAD"}:
-            return scope["path"] in PROBES
+        if path != self._page_path or scope["method"] not in {"GET", "HEAD"}:
+            return path in PROBES
         return is_for_people(headers.get(b"accept", b""))
 
     def _may_ask(self, headers: dict[bytes, bytes], path: str = "") -> bool:
@@ -205,16 +208,20 @@ class Application:
     async def _body(self, receive: Receive) -> bytes:
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body"):
-            return bytes(message.get("body", b""))
+            return bytes(self._bounded(message.get("body", b"")))
         body = bytearray()
         while message["type"] == "http.request":
             body += message.get("body", b"")
-            if len(body) > self.settings.max_body_bytes:
-                raise TooBig
+            self._bounded(body)
             if not message.get("more_body"):
                 return bytes(body)
             message = await receive()
         raise Gone
+
+    def _bounded(self, body: bytes | bytearray) -> bytes | bytearray:
+        if len(body) > self.settings.max_body_bytes:
+            raise TooBig
+        return body
 
     async def _through_bentoml(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         read = 0
@@ -239,6 +246,10 @@ class Application:
             if not problem or exchange.status:
                 await noting(message)
 
+        scheme = exchange.headers.get(b"x-forwarded-proto", b"")
+        if scheme in (b"http", b"https"):
+            # Whoever is in front, or says so: it changes nothing but where a client is sent for a missing slash.
+            exchange.scope["scheme"] = scheme.decode()
         try:
             await self._stock(exchange.scope, counted, unless_in_trouble)
         except Exception:

@@ -54,6 +54,8 @@ class Batches:
         self._limits = limits
         self._count = count
         self._queue: deque[_Waiting] = deque()
+        self._running: Sequence[_Waiting] = ()
+        """The batch that `infer` is at."""
         self._work: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -69,7 +71,16 @@ class Batches:
             self._work = loop.create_task(self._run_all())
         if self._timer is None:
             self._timer = loop.call_later(self._limits.seconds, self._look_for_late_ones)
-        return await waiting.answer
+        try:
+            return await waiting.answer
+        except asyncio.CancelledError:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """Stop the call that runs when nobody waits for its answer any more: the next batch waits behind it."""
+        if self._work and self._running and all(one.answer.done() for one in self._running):
+            self._work.cancel()
 
     async def _run_all(self) -> None:
         try:
@@ -99,14 +110,22 @@ class Batches:
         except Exception as fault:  # noqa: BLE001 -- such as arrays of different shapes
             return await self._run_each(batch) if len(batch) > 1 else _refuse(batch, fault)
         self._count(len(batch))
+        self._running = batch
         try:
             result = await self._in_parts(together, batch[0].rows if len(batch) == 1 else 0)
             answers = AutoContainer.batch_to_batches(result, ends, self._limits.output_dimension)
             for one, answer in zip(batch, answers, strict=True):
                 if not one.answer.done():
                     one.answer.set_result(answer)
+        except asyncio.CancelledError:
+            work = asyncio.current_task()
+            if work is None or not all(one.answer.done() for one in batch):
+                raise
+            work.uncancel()
         except Exception as fault:  # noqa: BLE001 -- whatever the user's service raises is raised to who asked
             _refuse(batch, fault)
+        finally:
+            self._running = ()
 
     async def _run_each(self, batch: Sequence[_Waiting]) -> None:
         """Answer them one by one: none of them is wrong by itself."""

@@ -69,6 +69,12 @@ class Bento:
         return next((route.path for route in paths.routes if getattr(route, "name", "") == "index"), None)
 
     @property
+    def prefix(self) -> str:
+        """What the paths of all endpoints begin with: `path_prefix` of the service, or nothing."""
+        found = (self.service.path_prefix or "").strip("/")
+        return f"/{found}" if found else ""
+
+    @property
     def timeout(self) -> float:
         """Seconds that a request may take: `traffic.timeout` of the service."""
         return float(self.factory.timeout or 0) or 60.0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from .app import Application
@@ -26,6 +27,8 @@ LAST_CALL_SECONDS = 0.5
 """How long a client that has nothing in progress may still send a request when the process ends."""
 RETRY_SECONDS = 1
 _ALWAYS = PROBES | {METRICS}
+_OF_UPGRADE = frozenset({b"upgrade", b"connection", b"http2-settings"})
+"""Headers that are about another protocol, or about this connection alone."""
 
 
 @dataclass
@@ -38,6 +41,8 @@ class Limits:
     concurrency: int
     connections: int
     client_seconds: float
+    in_progress: set[asyncio.Task[None]] = field(default_factory=set)
+    """Of the requests that are not answered yet, or whose client went away and that compute on."""
     busy: dict[bool, bytes] = field(init=False)
     """The answer to a request too many, by whether the connection is kept."""
 
@@ -57,9 +62,12 @@ class Connection(HttpToolsProtocol):
         "head_bytes",
         "heard_at",
         "is_in_head",
+        "is_refusing_upgrade",
         "limits",
         "reading_since",
         "stalled_since",
+        "task",
+        "unsent",
     )
 
     def __init__(self, limits: Limits, **others: Any) -> None:
@@ -67,12 +75,18 @@ class Connection(HttpToolsProtocol):
         self.limits = limits
         self.answering: RequestResponseCycle | None = None
         """The request that is being answered, if one is; later ones of a pipeline wait."""
+        self.task: asyncio.Task[None] | None = None
+        """What answers it."""
         self.heard_at = self.loop.time()
         """When the client last sent something, or was last answered."""
         self.reading_since = 0.0
         """When the request began that isn't complete yet; 0 when there is none."""
         self.stalled_since = 0.0
-        """Since when the client doesn't read its answer; 0 when it does."""
+        """Since when the client reads nothing of its answer; 0 when it has read all."""
+        self.unsent = 0
+        """Bytes of the answer that the client had not taken at the last look."""
+        self.is_refusing_upgrade = False
+        """Whether the head of this request asks for another protocol that isn't spoken here."""
         self.is_in_head = False
         self.head_bytes = 0
         """Of a head, or of what comes after it and is no body: trailers, and what is said of chunks."""
@@ -90,14 +104,41 @@ class Connection(HttpToolsProtocol):
         self.heard_at = self.loop.time()
         is_new = not self.reading_since
         self.head_bytes += len(data)
-        super().data_received(data)
+        self._feed(data)
         if is_new and self.is_in_head:
             self.head_bytes = len(data)
         if self.reading_since and self.head_bytes > LONGEST_HEAD:
             self._turn_away(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too long")
 
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.is_refusing_upgrade:
+                self._read_without_upgrade(data[upgrade.args[0] :])
+            else:
+                self.handle_websocket_upgrade()
+
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """Read the request again as one that asks for no other protocol: a server may ignore that (RFC 9110, 7.8).
+
+        The parser skips the body of a request that asks for one, and what comes next would be read as a request
+        (github.com/MagicStack/httptools/issues/124). The clients of the JDK ask for HTTP/2 in each request.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._turn_away(HTTPStatus.METHOD_NOT_ALLOWED, "this is no proxy")
+            return
+        kept = [b"%s: %s" % header for header in self.headers if header[0] not in _OF_UPGRADE]
+        closing = [] if self.parser.should_keep_alive() else [b"connection: close"]
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(b"\r\n".join([b"%s %s HTTP/1.1" % (method, self.url), *kept, *closing, b"", rest]))
+
     def on_message_begin(self) -> None:
         """A request begins."""
+        self.is_refusing_upgrade = False
         self.reading_since = self.heard_at
         self.is_in_head = True
         self.head_bytes = 0
@@ -110,6 +151,9 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head of a request is complete."""
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            self.is_refusing_upgrade = True
+            return
         self.is_in_head = False
         self.head_bytes = 0
         super().on_headers_complete()
@@ -121,6 +165,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request is complete."""
+        if self.is_refusing_upgrade:
+            return
         self.reading_since = 0.0
         super().on_message_complete()
         self._forget()
@@ -129,6 +175,9 @@ class Connection(HttpToolsProtocol):
         """An answer is complete: go on with the next request that is here already. Sets no timer."""
         self.heard_at = self.loop.time()
         self.server_state.total_requests += 1
+        if self.task is not None:
+            self.limits.in_progress.discard(self.task)
+            self.task = None
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
@@ -158,6 +207,7 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than it is answered."""
         self.stalled_since = self.loop.time()
+        self.unsent = self.transport.get_write_buffer_size()
         super().pause_writing()
 
     def resume_writing(self) -> None:
@@ -168,6 +218,8 @@ class Connection(HttpToolsProtocol):
     def look(self, now: float) -> None:
         """Close the connection if its client takes too long."""
         patience = self.limits.client_seconds
+        if self.stalled_since and (unsent := self.transport.get_write_buffer_size()) != self.unsent:
+            self.stalled_since, self.unsent = now, unsent
         is_idle = self.cycle is None or self.cycle.response_complete
         if self.stalled_since and now - self.stalled_since > patience:
             self.transport.abort()
@@ -179,13 +231,17 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if len(self.tasks) >= self.limits.concurrency and cycle.scope["path"] not in _ALWAYS:
+        in_progress, counts = self.limits.in_progress, cycle.scope["path"] not in _ALWAYS
+        if counts and len(in_progress) >= self.limits.concurrency:
             self._refuse(cycle)
-        else:
-            self.answering = cycle
-            extensions: Any = {AT_ONCE: self._write_at_once} if self.limits.is_direct else {}
-            cycle.scope["extensions"] = extensions
-            super()._start_asgi_task(cycle, app)
+            return
+        self.answering = cycle
+        extensions: Any = {AT_ONCE: self._write_at_once} if self.limits.is_direct else {}
+        cycle.scope["extensions"] = extensions
+        self.task = task = self.loop.create_task(cycle.run_asgi(app))
+        for tasks in (self.tasks, in_progress) if counts else (self.tasks,):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
     def _write_at_once(self, head: bytes, body: bytes) -> bool:
         """Write a whole answer without looking at each of its headers again; False when that isn't possible now."""

@@ -16,7 +16,12 @@ def bind(settings: Settings) -> list[socket.socket]:
 def _bound(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        error.filename = f"{host}:{port}"
+        raise
     # Copies in all processes share this: whoever made another one would else have accepting wait in every process.
     listener.settimeout(0)
     return listener

@@ -44,7 +44,8 @@ class Page:
 
     def answer(self, request: Request) -> Response:
         """The page, or what it is made of when JSON is asked for."""
-        if is_for_people(request.headers.get("accept", "").encode()):
+        headers = dict(request.scope["headers"])  # as the application reads them, which has asked for a token or not
+        if is_for_people(headers.get(b"accept", b"")):
             page, policy = _document()
             return HTMLResponse(page, headers={"content-security-policy": policy, **_ALWAYS})
         return Response(self._description, media_type=JSON.decode(), headers=_ALWAYS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import os
 import resource
 import socket
@@ -47,6 +48,20 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: write the log; once a second: look at all connections."""
+        self._look(counter)
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say by /readyz that it ends, take what comes for a moment, then no more, and let what is begun end."""
+        self.application.is_draining = True
+        looking = asyncio.create_task(self._look_on())
+        try:
+            await self._drain(sockets)
+        finally:
+            looking.cancel()
+        self.application.tick(0)
+
+    def _look(self, counter: int) -> None:
         state = self.server_state
         self.application.log.flush()
         if counter % _TICKS_A_SECOND == 0:
@@ -55,11 +70,14 @@ class Server(uvicorn.Server):
             for connection in list(state.connections):
                 if isinstance(connection, Connection):
                     connection.look(now)
-        return await super().on_tick(counter)
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say by /readyz that it ends, take what comes for a moment, then no more, and let what is begun end."""
-        self.application.is_draining = True
+    async def _look_on(self) -> None:
+        """Go on with what `on_tick` does, which uvicorn calls no more when it ends."""
+        for counter in itertools.count():
+            self._look(counter)
+            await asyncio.sleep(1 / _TICKS_A_SECOND)
+
+    async def _drain(self, sockets: list[socket.socket] | None) -> None:
         await asyncio.sleep(self.application.settings.linger_seconds)
         spare = [listener.dup() for listener in sockets or []]
         for server in self.servers:
@@ -68,7 +86,6 @@ class Server(uvicorn.Server):
         for listener in spare:
             await self._take_rest(listener)
         await super().shutdown(sockets)
-        self.application.tick(0)
 
     async def _take_rest(self, listener: socket.socket) -> None:
         """Answer the connections that the kernel has accepted and nobody has taken; closing would reset them."""

@@ -78,7 +78,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         max_body_bytes=int(reader.number("SERVING_MAX_BODY_MB", 20, 0.001, 100_000) * _MB),
         client_seconds=reader.number("SERVING_CLIENT_SECONDS", Settings.client_seconds, 0.1, 86_400),
         metrics_port=reader.whole("SERVING_METRICS_PORT", 0, 0, 65_535),
-        metrics_token=reader.text("SERVING_METRICS_TOKEN"),
+        metrics_token=reader.parsed("SERVING_METRICS_TOKEN", access.token, ""),
         tokens=reader.parsed("SERVING_TOKENS", access.tokens, ()),
         page=reader.choice("SERVING_PAGE", ("form", "swagger", "off")),
         cors_origins=reader.parsed("SERVING_CORS_ORIGINS", access.origins, frozenset()),

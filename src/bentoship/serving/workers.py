@@ -35,7 +35,7 @@ class Workers:
         self.sockets = sockets
         self.settings = settings
         self.started: dict[int, float] = {}
-        """When each process was started, by its id."""
+        """When each process began to serve, or is going to, by its id."""
         self.is_ending = False
         self.pause = 0.0
 
@@ -60,17 +60,19 @@ class Workers:
                 self._start_again(worker, status, begun)
         return code
 
-    def _start(self) -> None:
+    def _start(self, pause: float = 0) -> None:
+        """Start a process that serves after `pause` seconds; meanwhile this one looks after the others."""
         parent = os.getpid()
         worker = os.fork()
         if worker:
-            self.started[worker] = time.monotonic()
+            self.started[worker] = time.monotonic() + pause
             return
         code = 1
         try:
             _end_with(parent)
             signal.signal(signal.SIGTERM, _leave)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            time.sleep(pause)
             code = self.serve()
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
@@ -85,9 +87,8 @@ class Workers:
         sys.stderr.write(f"bentoship: process {worker} {how}; another one is started\n")
         is_steady = time.monotonic() - begun > _STEADY_SECONDS
         self.pause = 0.0 if is_steady else min(max(self.pause * 2, 0.1), _LONGEST_PAUSE)
-        time.sleep(0 if is_steady else self.pause)
         if not self.is_ending:
-            self._start()
+            self._start(self.pause)
 
     def _end(self, *_: int | FrameType | None) -> None:
         """Have all processes drain, and see that they do so in time."""
