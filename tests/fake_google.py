@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 VARIABLES = ("GOOGLE_APP_ENGINE_CUSTOM_ENDPOINT", "GOOGLE_COMPUTE_CUSTOM_ENDPOINT", "GOOGLE_LOGGING_CUSTOM_ENDPOINT")
-Answer = Mapping[str, Any] | int
-"""A body, or the status of a refusal."""
+Answer = Mapping[str, Any] | int | tuple[int, str]
+"""A body, or the status of a refusal, with what it says."""
 
 
 @dataclass
@@ -20,7 +20,7 @@ class FakeGoogle:
     """Answers by method and path: each time the next of a list, and the last for ever. Listens from `with` on."""
 
     answers: dict[str, Sequence[Answer]] = field(default_factory=dict)
-    refusals: list[int] = field(default_factory=list)
+    refusals: list[int | tuple[int, str]] = field(default_factory=list)
     """With which statuses the next requests are refused, whatever they ask."""
     asked: list[tuple[str, Any]] = field(default_factory=list)
     """What was asked, in order: `GET path`, and the body."""
@@ -72,9 +72,9 @@ def _handler(fake: FakeGoogle) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(size)) if size else None
             path = f"{self.command} {self.path.lstrip('/')}"
             found = fake.answer(path, body, self.headers.get("Authorization", ""))
-            status, told = (
-                (found, {"error": {"message": f"because of {found}"}}) if isinstance(found, int) else (200, found)
-            )
+            if isinstance(found, int):
+                found = (found, f"because of {found}")
+            status, told = (found[0], {"error": {"message": found[1]}}) if isinstance(found, tuple) else (200, found)
             text = json.dumps(told).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))

@@ -32,6 +32,10 @@ class FakeService:
     """Path and body of every POST so far."""
     token: str = ""
     """What a POST must bring, or it is answered 401; nothing for everybody."""
+    releases: Sequence[str] = ("",)
+    """Whose the answers say that they are, one after the other, and then the last for ever; nothing for nobody's."""
+    answered: int = 0
+    """How often it has answered."""
     probes: int = 0
     """How often `/readyz` was asked."""
 
@@ -75,6 +79,10 @@ class FakeService:
             def _send(self, reply: Reply) -> None:
                 status, body = reply
                 self.send_response(status)
+                by = service.releases[min(service.answered, len(service.releases) - 1)]
+                service.answered += 1
+                if by:
+                    self.send_header("X-Bentoship-Release", by)
                 if isinstance(body, bytes):
                     self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

@@ -35,6 +35,38 @@ def test_a_release_that_never_gets_ready_is_told_with_what_it_answered():
     assert "ready_timeout" in problem.remedy
 
 
+def test_a_release_is_ready_when_it_is_the_one_that_answers():
+    with FakeService(releases=("b" * 12, "b" * 12, "a" * 12)) as service:
+        gate.wait_until_ready(service.url, 5, release="a" * 64)
+        assert service.probes == 3
+    with FakeService(releases=("b" * 12,)) as service, pytest.raises(GateFailed) as failure:
+        gate.wait_until_ready(service.url, 0.5, release="a" * 64)
+    assert "/readyz answered 200 by release bbbbbbbbbbbb, and not by aaaaaaaaaaaa" in str(failure.value)
+
+
+def test_right_answers_of_another_release_pass_no_gate():
+    with FakeService(reply=lambda _path, _body: as_json(SALARY.answer), releases=("b" * 12,)) as service:
+        with pytest.raises(GateFailed, match="answered 200 by release bbbbbbbbbbbb"):
+            gate.replay(service.url, [SALARY], release="a" * 64)
+        assert gate.replay(service.url, [SALARY])[0].met
+
+
+def test_a_front_that_does_not_lead_there_yet_is_asked_again_for_a_while():
+    replies = [as_json("no such backend", 502), as_json(SALARY.answer), as_json(SALARY.answer)]
+    releases = ("", "b" * 12, "a" * 12)
+    with FakeService(reply=lambda _path, _body: replies.pop(0), releases=releases) as service:
+        (answered,) = gate.replay(service.url, [SALARY], release="a" * 64, settle=20)
+        assert answered.met
+        assert len(service.asked) == 3
+
+
+def test_a_failure_of_the_release_itself_is_asked_for_once():
+    with FakeService(reply=lambda _path, _body: as_json("broken", 503), releases=("a" * 12,)) as service:
+        with pytest.raises(GateFailed, match="answered 503"):
+            gate.replay(service.url, [SALARY], release="a" * 64, settle=20)
+        assert len(service.asked) == 1
+
+
 def test_nobody_there_is_told_as_such():
     with pytest.raises(GateFailed, match="ConnectError"):
         gate.wait_until_ready(unused_url(), 1)

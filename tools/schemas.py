@@ -61,7 +61,7 @@ CLOUDS: dict[str, tuple[str, str, dict[str, str], dict[str, str]]] = {
         },
         {
             "": "get_availability_zones get_caller_identity get_partition get_region",
-            "ec2": "get_ami get_subnet get_subnets get_vpc",
+            "ec2": "get_ami get_instance_type_offerings get_subnet get_subnets get_vpc",
             "elasticbeanstalk": "get_hosted_zone get_solution_stack",
             "route53": "get_zone",
             "secretsmanager": "get_secret",

@@ -20,6 +20,8 @@ from .deployment import READY_TIMEOUT, Answered, Example
 from .errors import GateFailed, InvalidConfiguration, Problem
 
 READY_PATH = "/readyz"
+RELEASE_HEADER = "x-bentoship-release"
+"""Every answer of a release says by it whose it is: the first letters of its id."""
 TOKEN = "BENTOSHIP_TOKEN"  # noqa: S105 -- the name of a variable
 """Environment variable: what is sent to services that ask for a token. Readiness is told without one."""
 ANSWER_TIMEOUT = 30.0
@@ -30,10 +32,18 @@ _TOO_DEEP = f"it is nested more than {MOST_LEVELS} levels deep"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOLD = "golden examples: "
 _ONE_TOLD = re.compile(r"(\d+) (not met|met) in ([\d.]+) s")
+SETTLE_SECONDS = 60.0
+"""How long a front that has just been made, or moved, may go on to answer for others, or not at all, here and there."""
 _POLL = 0.1
+_OF_THE_FRONT = frozenset({404, 502, 503, 504})
+"""What a load balancer answers by itself where it doesn't lead to a release yet."""
 _SENDABLE = re.compile(r"[!-~]+")
 _SPELLED = 300
 """Letters of an answer that a sentence quotes: a service may answer with megabytes."""
+
+
+class _NotTheRelease(GateFailed):
+    """An answer, or none, that isn't of the release that was asked."""
 
 
 def authorization() -> dict[str, str]:
@@ -46,9 +56,13 @@ def authorization() -> dict[str, str]:
 
 
 def wait_until_ready(
-    url: str, timeout: float = READY_TIMEOUT, *, stopped: Callable[[], str | None] = lambda: None
+    url: str,
+    timeout: float = READY_TIMEOUT,
+    *,
+    stopped: Callable[[], str | None] = lambda: None,
+    release: str = "",
 ) -> float:
-    """Wait until `url` answers 200 on `/readyz`; return the seconds that it took.
+    """Wait until `url` answers 200 on `/readyz`, by `release` where that is known; return the seconds that it took.
 
     `stopped` is asked between two tries: a sentence ends the wait at once, since a process that is gone
     never becomes ready. Raises GateFailed with the last thing that was seen.
@@ -60,10 +74,11 @@ def wait_until_ready(
             if sentence := stopped():
                 raise GateFailed(url, sentence)
             try:
-                status = client.get(f"{url}{READY_PATH}").status_code
-                if status == httpx.codes.OK:
+                found = client.get(f"{url}{READY_PATH}")
+                other = _other(found, release)
+                if found.status_code == httpx.codes.OK and not other:
                     return waited
-                seen = f"{READY_PATH} answered {status}"
+                seen = f"{READY_PATH} answered {found.status_code}{other}"
             except httpx.HTTPError as error:
                 seen = f"{READY_PATH}: {type(error).__name__}"
             time.sleep(_POLL)
@@ -74,17 +89,24 @@ def wait_until_ready(
     )
 
 
-def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT) -> Any:
-    """The JSON that the service at `url` answers to `example`; raises GateFailed when it isn't a 200 with JSON."""
+def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT, release: str = "") -> Any:
+    """The JSON that the service at `url` answers to `example`; raises GateFailed when it isn't a 200 with JSON.
+
+    Where `release` is known, an answer by another one is none.
+    """
     headers = authorization()
     try:
         response = _post(f"{url}{example.path}", example.body, headers, timeout)
     except httpx.HTTPError as error:
-        raise GateFailed(f"{url}{example.path}", f"no answer to a golden example ({type(error).__name__})") from error
+        fault = f"no answer to a golden example ({type(error).__name__})"
+        raise _NotTheRelease(f"{url}{example.path}", fault) from error
+    if other := _other(response, release):
+        raise _NotTheRelease(f"{url}{example.path}", f"answered {response.status_code}{other}")
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise _locked_out(url, is_known=bool(headers))
     if response.status_code != httpx.codes.OK:
-        raise GateFailed(
+        is_of_front = response.status_code in _OF_THE_FRONT and RELEASE_HEADER not in response.headers
+        raise (_NotTheRelease if is_of_front else GateFailed)(
             f"{url}{example.path}", f"answered {response.status_code} to {_spell(example.body)}: {response.text[:200]}"
         )
     try:
@@ -103,7 +125,15 @@ def _post(url: str, body: Any, headers: dict[str, str], timeout: float) -> httpx
             content += part
             if time.monotonic() > until:
                 raise httpx.ReadTimeout(f"no end after {timeout:g} seconds")
-        return httpx.Response(response.status_code, content=bytes(content))
+        by = response.headers.get(RELEASE_HEADER)
+        headers = {} if by is None else {RELEASE_HEADER: by}
+        return httpx.Response(response.status_code, headers=headers, content=bytes(content))
+
+
+def _other(response: httpx.Response, release: str) -> str:
+    """A clause that says which release answered in the place of `release`; empty when none did, as far as is known."""
+    by = response.headers.get(RELEASE_HEADER, "")
+    return "" if not release or release.startswith(by) else f" by release {by}, and not by {release[:12]}"
 
 
 def json_value(text: str | bytes) -> Any:
@@ -149,19 +179,24 @@ def replay(
     examples: Iterable[Example],
     tell: Callable[[str], None] = lambda _: None,
     stopped: Callable[[], str | None] = lambda: None,
+    *,
+    release: str = "",
+    settle: float = 0,
 ) -> tuple[Answered, ...]:
     """Ask `url` every golden example; return how each was answered.
 
     Raises GateFailed that names each example whose answer is not the recorded one; before, `tell` is told how each
-    was answered, in a sentence that `heard` reads. `stopped` is asked before each: a sentence ends it there.
+    was answered, in a sentence that `heard` reads. `stopped` is asked before each: a sentence ends it there. For
+    `settle` seconds what isn't an answer of `release` is asked again.
     """
     problems: list[Problem] = []
     answered: list[Answered] = []
+    until = time.monotonic() + settle
     for number, example in enumerate(examples, start=1):
         if sentence := stopped():
             raise GateFailed(url, sentence)
         begin = time.monotonic()
-        found = _problems(url, number, example)
+        found = _problems(url, number, example, release, until)
         problems.extend(found)
         answered.append(Answered(path=example.path, met=not found, seconds=round(time.monotonic() - begin, 4)))
     if problems:
@@ -189,12 +224,19 @@ def heard(sentence: str, examples: Sequence[Example]) -> tuple[Answered, ...] | 
     )
 
 
-def _problems(url: str, number: int, example: Example) -> Sequence[Problem]:
+def _problems(url: str, number: int, example: Example, release: str, until: float) -> Sequence[Problem]:
     """What is wrong with the answer to a golden example."""
-    try:
-        difference = disagreement(example.answer, answer(url, example), example.tolerance)
-    except GateFailed as error:
-        return error.problems
+    while True:
+        try:
+            got = answer(url, example, release=release)
+            break
+        except _NotTheRelease as error:
+            if time.monotonic() > until:
+                return error.problems
+            time.sleep(_POLL)
+        except GateFailed as error:
+            return error.problems
+    difference = disagreement(example.answer, got, example.tolerance)
     return [Problem(f"golden example {number}, POST {example.path}", difference)] if difference else []
 
 

@@ -10,7 +10,9 @@ from contextlib import suppress
 import pytest
 
 from bentoship.errors import EngineMissing, GateFailed, UpdateFailed
+from bentoship.patience import CLOCK, LEAST
 from bentoship.provider import arm
+from bentoship.provider.arm import ATTEMPTS
 from bentoship.provider.azure import (
     PublicAddress,
     PublicAddressInputs,
@@ -244,6 +246,32 @@ def test_cancelling_ends_the_wait(at):
 
 def test_what_azure_is_too_busy_for_is_asked_again(at):
     with at_fake(at, refusals=[(429, "TooManyRequests", "slow down"), (503, "ServerBusy", "soon")]) as azure:
+        SlotSwap().create(wanted(azure))
+        assert swapped(azure) == (NEW, OLD)
+
+
+def test_what_azure_throttles_or_has_to_do_something_else_for_is_asked_for_as_long_as_there_is_patience(
+    at, monkeypatch
+):
+    monkeypatch.setenv(CLOCK, "0.001")
+    monkeypatch.setenv(LEAST, "0.001")
+    busy = (409, "Conflict", "Cannot modify this site because another operation is in progress.")
+    refusals = [(429, "TooManyRequests", "slow down")] * (ATTEMPTS + 1) + [busy] * (ATTEMPTS + 1)
+    with at_fake(at, refusals=refusals) as azure:
+        SlotSwap().create(wanted(azure, timeout=60_000))
+        assert azure.refusals == []
+        assert swapped(azure) == (NEW, OLD)
+
+
+def test_a_conflict_that_stays_one_is_told_at_once(at):
+    with at_fake(at, refusals=[(409, "Conflict", "the name is taken")]) as azure:
+        with pytest.raises(UpdateFailed, match="the name is taken"):
+            SlotSwap().create(wanted(azure))
+        assert len(azure.calls) == 1
+
+
+def test_a_slot_whose_start_takes_longer_than_azure_waits_is_waited_for(at):
+    with at_fake(at, deaf_to="/restart") as azure:
         SlotSwap().create(wanted(azure))
         assert swapped(azure) == (NEW, OLD)
 

@@ -286,6 +286,50 @@ def test_what_is_busy_is_asked_again(at):
         assert google.refusals == []
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (409, "Cannot operate on apps/acme because an operation is already in progress"),
+        (404, "Unable to retrieve P4SA: [service-1@gcp-gae-service.iam.gserviceaccount.com] from GAIA"),
+        (403, "Quota exceeded for quota metric 'Queries' (rateLimitExceeded)"),
+    ],
+)
+def test_what_google_will_do_in_a_while_is_asked_again(at, refusal):
+    service = f"{APP}/services/default"
+    with FakeGoogle({f"GET {service}": [404], f"POST {service}/versions": [refusal, refusal, DONE]}) as google:
+        at(google)
+        fields = {"application": APP, "account": "a@acme.iam.gserviceaccount.com", "files": {}}
+        gcp.AppEngineDefault().create(gcp.AppEngineDefaultInputs(project="acme", **fields))
+        assert google.paths().count(f"POST {service}/versions") == 3
+
+
+def test_of_two_that_make_the_application_of_a_project_both_have_it(at):
+    there = (409, "The project already exists as an App Engine application")
+    with FakeGoogle({f"GET {APP}": [404, READY], "POST apps": [there]}) as google:
+        at(google)
+        assert gcp.AppEngineApplication().create(application())[1]["code_bucket"] == "staging.acme"
+
+
+def test_cancelling_ends_the_wait_for_something_else(at):
+    failures, kind = [], gcp.AppEngineApplication()
+    busy = (409, "an operation is already in progress")
+
+    def create():
+        try:
+            kind.create(application())
+        except UpdateFailed as failure:
+            failures.append(str(failure))
+
+    with FakeGoogle({f"GET {APP}": [404], "POST apps": [busy]}) as google:
+        at(google)
+        waiting = threading.Thread(target=create)
+        waiting.start()
+        google.wait_for("POST apps")
+        kind.cancel()
+        waiting.join()
+    assert "the update was cancelled" in failures[0]
+
+
 @pytest.mark.parametrize(("status", "remedy"), [(401, "gcloud auth application-default login"), (403, "docs/gcp.md")])
 def test_what_google_refuses_is_a_sentence_with_a_remedy(at, status, remedy):
     with FakeGoogle(refusals=[status]) as google:

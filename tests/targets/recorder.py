@@ -25,6 +25,9 @@ LOOK_UPS: Mapping[str, Mapping[str, Any]] = {
     "aws:index/getAvailabilityZones:getAvailabilityZones": {
         "names": ["eu-central-1c", "eu-central-1a", "eu-central-1b"]
     },
+    "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": {
+        "locations": ["eu-central-1b", "eu-central-1a", "eu-central-1c"]
+    },
     "aws:ssm/getParameter:getParameter": {"value": "ami-0123456789abcdef0"},
     "aws:elasticbeanstalk/getSolutionStack:getSolutionStack": {
         "name": "64bit Amazon Linux 2023 v4.9.0 running Python 3.12"

@@ -11,6 +11,7 @@ from bentoship.engine import install
 from bentoship.engine.stack import Stack
 from bentoship.errors import UpdateFailed
 from bentoship.rehearsal import home
+from bentoship.rehearsal.world import World
 from fake_aws import FakeAws
 from golden import CASES
 from projects import ROOT
@@ -72,3 +73,20 @@ def test_on_a_machine_without_the_archives_nothing_changes(stack, monkeypatch):
     planned = stack.preview({"case": "aws/ec2-3", "elsewhere": "yes"})
     changed = {step.type for step in planned.steps if step.operation != "same"}
     assert changed == {"bentoship:aws:InstanceRefresh", "bentoship:index:Gate"}
+
+
+def test_a_stored_release_that_was_deleted_is_not_made_again_out_of_nothing(stack, monkeypatch, tmp_path):
+    stack.create()
+    world = World.of("aws", tmp_path / "rehearsal" / "worlds")
+    with FakeAws(refusals=[("AccessDenied", "not you")] * 9) as aws:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+        with pytest.raises(UpdateFailed, match="AWS answered AccessDenied: not you"):
+            stack.up(values={"case": "aws/ec2-3"})
+    stored = world.every("aws:s3/bucketObjectv2:BucketObjectv2")
+    assert len(stored) == 2
+    for each in stored:
+        world.remove(each.type, each.key, each.region)
+    for act in (stack.preview, lambda values: stack.up(values=values)):
+        with pytest.raises(UpdateFailed, match=r"is stored there no more, and its sealed zip is not on this machine"):
+            act({"case": "aws/ec2-3", "elsewhere": "yes"})
+        assert world.every("aws:s3/bucketObjectv2:BucketObjectv2") == []

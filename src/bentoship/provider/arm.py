@@ -7,6 +7,7 @@ App Service alone has the code of every version of its API.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -21,11 +22,18 @@ ENDPOINT = "BENTOSHIP_AZURE_ENDPOINT"
 """Names another address than Azure's own, and no credentials are asked for then: a double's."""
 AZURE = "https://management.azure.com"
 ATTEMPTS = 5
-"""Tries of one request that Azure is too busy for, or that gets no answer."""
+"""Tries of one request that Azure has no good answer to, or none at all. What it throttles, or has something else to do
+for first, is tried again as long as there is patience."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 10.0
+_FIRST_RETRY, _LONGEST_RETRY = 0.5, 15.0
+_TIMEOUT = 60
+SYNCHRONOUS_TIMEOUT = 240.0
+"""Seconds for a request that is answered when the work is done: App Service's own front end waits 230 for one."""
 UNHEARD = 0
 """The status of a request that got no answer: whether it was heard, nobody knows."""
 _BUSY = {UNHEARD, 408, 429, 500, 502, 503, 504}
+_LATER = re.compile(r"another operation|operation is in progress|is being (updated|modified)", re.IGNORECASE)
+"""How Azure says with a 409 that the same request may be granted once something else is done."""
 _DONE, _FAILED = {"Succeeded"}, {"Failed", "Canceled"}
 _REMEDIES = {
     "AuthorizationFailed": "docs/azure.md lists what the deployer must be allowed to do",
@@ -40,14 +48,23 @@ _RENEWED_BEFORE = 300
 class Refusal(Exception):
     """Azure's answer to a request that it refused."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, retry_after: float = 0) -> None:
         super().__init__(f"Azure answered {code}: {message}")
         self.status, self.code = status, code
+        self.is_later = status == httpx.codes.CONFLICT and bool(_LATER.search(f"{code} {message}"))
+        """Whether something else has to be done first."""
+        self.retry_after = retry_after
+        """Seconds in which Azure would refuse it again ("Throttling Resource Manager requests")."""
 
     @property
     def may_pass(self) -> bool:
         """Whether the same request may be granted later."""
-        return self.status in _BUSY
+        return self.status in _BUSY or self.is_later
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether nothing is wrong but the moment."""
+        return self.status == httpx.codes.TOO_MANY_REQUESTS or self.is_later
 
 
 class Patience:
@@ -60,9 +77,13 @@ class Patience:
 
     def wait(self, seen: str) -> None:
         """Pause before the next look; UpdateFailed when the time is over or the operation was cancelled."""
-        if self._cancelled.wait(self._pause):
-            raise UpdateFailed(self.where, f"the update was cancelled ({seen})")
+        self.pause(self._pause, seen)
         self._pause = min(1.5 * self._pause, _LONGEST_PAUSE)
+
+    def pause(self, seconds: float, seen: str) -> None:
+        """Pause for so long; UpdateFailed as `wait` raises it."""
+        if self._cancelled.wait(patience(seconds)):
+            raise UpdateFailed(self.where, f"the update was cancelled ({seen})")
         if time.monotonic() > self._end:
             raise UpdateFailed(self.where, f"{seen} after {self._seconds:.0f} seconds")
 
@@ -76,7 +97,7 @@ class Arm:
         self._client = httpx.Client(
             base_url=double or AZURE,
             auth=_Bearer((lambda: "no account") if double else _tokens(patience.where)),
-            timeout=60,
+            timeout=_TIMEOUT,
             trust_env=double is None,
         )
 
@@ -115,9 +136,10 @@ class Arm:
         version: str,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
+        timeout: float = _TIMEOUT,
     ) -> dict[str, Any]:
         """The JSON that Azure answers, once the operation that the request starts has ended; Refusal otherwise."""
-        response = self._send(method, path, {"api-version": version, **(query or {})}, body)
+        response = self._send(method, path, {"api-version": version, **(query or {})}, body, timeout)
         answer = _json(response)
         if follow := response.headers.get("Azure-AsyncOperation"):
             self._until_done(follow)
@@ -133,23 +155,30 @@ class Arm:
             self._patience.wait(f"the operation is {found.get('status')}")
 
     def _send(
-        self, method: str, url: str, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        timeout: float = _TIMEOUT,
     ) -> httpx.Response:
         # What must not be done twice, such as a swap, is asked for once, whatever becomes of the answer.
         attempts = 1 if method == "POST" and not url.endswith("/list") else ATTEMPTS
+        is_once, pause = attempts == 1, _FIRST_RETRY
         while True:
             attempts -= 1
             try:
-                response = self._client.request(method, url, params=query, json=body)
+                response = self._client.request(method, url, params=query, json=body, timeout=timeout)
             except httpx.TransportError as error:
                 refusal = Refusal(UNHEARD, type(error).__name__, "there was no answer")
             else:
                 if response.is_success:
                     return response
-                refusal = _refusal(response.status_code, _json(response))
-            if attempts < 1 or not refusal.may_pass:
+                refusal = _refusal(response.status_code, _json(response), response.headers.get("Retry-After", ""))
+            if not refusal.may_pass or (attempts < 1 and (is_once or not refusal.is_throttled)):
                 raise refusal
-            self._patience.wait(str(refusal))
+            self._patience.pause(max(pause, refusal.retry_after), str(refusal))
+            pause = min(2 * pause, _LONGEST_RETRY)
 
 
 class _Bearer(httpx.Auth):
@@ -172,9 +201,10 @@ def _json(response: httpx.Response) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _refusal(status: int, answer: Mapping[str, Any]) -> Refusal:
+def _refusal(status: int, answer: Mapping[str, Any], retry_after: str = "") -> Refusal:
     error = answer.get("error") or answer
-    return Refusal(status, str(error.get("code") or status), str(error.get("message") or "no reason given"))
+    code, message = str(error.get("code") or status), str(error.get("message") or "no reason given")
+    return Refusal(status, code, message, float(retry_after) if retry_after.isdigit() else 0)
 
 
 def _tokens(where: str) -> Callable[[], str]:

@@ -21,14 +21,13 @@ import httpx
 from .. import gate
 from ..deployment import Example, Frozen
 from ..errors import UpdateFailed
-from .arm import UNHEARD, Arm, Patience, Refusal
+from .arm import SYNCHRONOUS_TIMEOUT, UNHEARD, Arm, Patience, Refusal
 from .kinds import Kind
 from .progress import Tell
 from .server import Properties
 
 REVISION = "BENTOSHIP_REVISION"
 """The setting of a site that names the revision it runs, and moves with a swap (boot/web_app.py)."""
-RELEASE_HEADER = "x-bentoship-release"
 _WEB, _NETWORK, _COMPUTE = "2024-11-01", "2024-05-01", "2024-11-01"
 """Versions of the APIs (learn.microsoft.com/rest/api/appservice, /virtualnetwork, /compute)."""
 _LOOKING = 60.0
@@ -170,9 +169,17 @@ class _Site:
         return dict(self.arm.ask("POST", f"{site}/config/appsettings/list", _WEB).get("properties") or {})
 
     def configure_slot(self, settings: Mapping[str, str]) -> None:
-        """Replace all settings, and return once the old process is gone: it would answer in the new one's place."""
+        """Replace all settings, and return once the old process is gone: it would answer in the new one's place.
+
+        A start that takes longer than App Service waits goes on by itself.
+        """
         self.arm.ask("PUT", f"{self.slot}/config/appsettings", _WEB, {"properties": dict(settings)})
-        self.arm.ask("POST", f"{self.slot}/restart", _WEB, query={"softRestart": "false", "synchronous": "true"})
+        hard = {"softRestart": "false", "synchronous": "true"}
+        try:
+            self.arm.ask("POST", f"{self.slot}/restart", _WEB, query=hard, timeout=SYNCHRONOUS_TIMEOUT)
+        except Refusal as refusal:
+            if refusal.status not in (UNHEARD, httpx.codes.GATEWAY_TIMEOUT):
+                raise
 
     def swap(self) -> None:
         body = {"targetSlot": "production", "preserveVnet": True}
@@ -215,7 +222,7 @@ def _wait_for_release(inputs: SlotSwapInputs, patience: Patience) -> None:
         while True:
             try:
                 answer = client.get(f"{inputs.url}{gate.READY_PATH}")
-                by = answer.headers.get(RELEASE_HEADER, "nobody that we know")
+                by = answer.headers.get(gate.RELEASE_HEADER, "nobody that we know")
                 if answer.status_code == httpx.codes.OK and by == inputs.release[: len(by)]:
                     return
                 seen = f"{gate.READY_PATH} of the slot answered {answer.status_code}, by {by}"
@@ -371,8 +378,8 @@ def _upgrade(arm: Arm, scale_set: str) -> _Upgrade:
 
 def _machines(arm: Arm, scale_set: str) -> tuple[int, int]:
     """How many machines run the newest model and are ready, and how many there are."""
-    found = arm.ask("GET", f"{scale_set}/virtualMachines", _COMPUTE, query={"$expand": "instanceView"})
-    machines = [machine["properties"] for machine in found["value"]]
+    found = arm.every(f"{scale_set}/virtualMachines", _COMPUTE, {"$expand": "instanceView"})
+    machines = [machine["properties"] for machine in found]
     stay = [machine for machine in machines if machine.get("provisioningState") != "Deleting"]
     return sum(map(_is_ready, stay)), len(stay)
 

@@ -47,9 +47,11 @@ class Gate(Kind[GateInputs]):
 
     def create(self, inputs: GateInputs) -> tuple[str, Properties]:
         """Raise GateFailed, or answer how long readiness took and how each golden example was answered."""
-        waited = gate.wait_until_ready(inputs.url, patience(inputs.ready_timeout), stopped=self._why_stopped)
+        release, settle = inputs.release, patience(gate.SETTLE_SECONDS)
+        timeout = patience(inputs.ready_timeout)
+        waited = gate.wait_until_ready(inputs.url, timeout, stopped=self._why_stopped, release=release)
         examples = [Example.model_validate(item) for item in json.loads(inputs.examples)]
-        answered = gate.replay(inputs.url, examples, self._tell, self._why_stopped)
+        answered = gate.replay(inputs.url, examples, self._tell, self._why_stopped, release=release, settle=settle)
         asked, waited = len(answered), round(waited, 3)
         results = Gated(at=now(), passed=True, ready_seconds=waited, asked=asked, met=asked, examples=answered)
         outputs = {"passed": True, "asked": asked, "ready_seconds": waited, "results": results.model_dump_json()}

@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ import httpx
 from ..deployment import Frozen
 from ..errors import InvalidConfiguration, UpdateFailed
 from .aws import Patience
-from .google import Google
+from .google import AlreadyThere, Google
 from .kinds import Kind
 from .progress import Tell
 from .server import Properties
@@ -57,11 +58,12 @@ class AppEngineApplication(Kind[AppEngineApplicationInputs]):
     def create(self, inputs: AppEngineApplicationInputs) -> tuple[str, Properties]:
         """Use what is there, or make it; UpdateFailed when it is in another region, which can never be changed."""
         where = f"App Engine of project {inputs.project}"
-        google, location = Google("app_engine", where), _LOCATIONS.get(inputs.region, inputs.region)
+        google, location = Google("app_engine", where, self._cancelled), _LOCATIONS.get(inputs.region, inputs.region)
         found = google.get(f"apps/{inputs.project}")
         if found is None:
-            asked = google.post("apps", {"id": inputs.project, "locationId": location})
-            google.finish(asked, Patience(OPERATION_SECONDS, self._cancelled))
+            with suppress(AlreadyThere):  # of two deployments of a new project one makes it
+                asked = google.post("apps", {"id": inputs.project, "locationId": location})
+                google.finish(asked, Patience(OPERATION_SECONDS, self._cancelled))
             found = google.get(f"apps/{inputs.project}") or {}
         if (theirs := found.get("locationId", location)) != location:
             fault = f"is in {theirs}, for ever, and {inputs.region} is asked for"
@@ -103,7 +105,7 @@ class AppEngineDefault(Kind[AppEngineDefaultInputs]):
 
     def create(self, inputs: AppEngineDefaultInputs) -> tuple[str, Properties]:
         """Leave what is there; where there is nothing, deploy the page."""
-        google = Google("app_engine", f"service default of project {inputs.project}")
+        google = Google("app_engine", f"service default of project {inputs.project}", self._cancelled)
         service = f"apps/{inputs.project}/services/default"
         if google.get(service) is None:
             version = {
@@ -117,7 +119,9 @@ class AppEngineDefault(Kind[AppEngineDefaultInputs]):
                     {"urlRegex": ".*", "staticFiles": {"path": "index.html", "uploadPathRegex": r"index\.html"}}
                 ],
             }
-            google.finish(google.post(f"{service}/versions", version), Patience(OPERATION_SECONDS, self._cancelled))
+            with suppress(AlreadyThere):
+                asked = google.post(f"{service}/versions", version)
+                google.finish(asked, Patience(OPERATION_SECONDS, self._cancelled))
         return service, {}
 
     def read(self, inputs: AppEngineDefaultInputs, outputs: Properties) -> Properties | None:
@@ -226,7 +230,7 @@ class AppEngineService(Kind[AppEngineServiceInputs]):
         """Remove it with all its versions; `default` is never removed."""
         if inputs.service == "default":
             raise InvalidConfiguration("service", "`default` is not ours to remove")
-        google = Google("app_engine", f"service {inputs.service}")
+        google = Google("app_engine", f"service {inputs.service}", self._cancelled)
         google.finish(google.delete(_service(inputs)), Patience(OPERATION_SECONDS, self._cancelled))
 
     def cancel(self) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import httpx
 
 from ..errors import EngineMissing, UpdateFailed
+from ..patience import patience
 from .aws import Patience
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -29,9 +30,20 @@ ADDRESSES = {
 """By the product's name, as it stands in the variable."""
 TOKEN = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
 PAGE = "docs/gcp.md"
-_TRIES = 6
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
-_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, *(HTTPStatus(code) for code in (500, 502, 503, 504))}
+_FAULT_SECONDS = 15.0
+"""How long a request is tried again that gets no answer, or a 500."""
+_QUOTA_SECONDS = 90.0
+"""So long when there were too many: quotas are by the minute, and the end of that is to be waited for ("Rate quotas",
+Compute Engine)."""
+_ELSE_SECONDS = 600.0
+"""So long when something else has to be done first."""
+_FAULTS = {HTTPStatus(code) for code in (500, 502, 503, 504)}
+_QUOTAS = {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"}
+"""Reasons with a 403 that is no matter of permissions ("Rate quotas", Compute Engine)."""
+_ELSE = ((HTTPStatus.CONFLICT, "already in progress"), (HTTPStatus.NOT_FOUND, "Unable to retrieve P4SA"))
+"""What App Engine says while it is at something else, and for a while after an application was made
+(github.com/hashicorp/terraform-provider-google/issues/8333)."""
 _REMEDIES = {
     HTTPStatus.UNAUTHORIZED: "log in again: `gcloud auth application-default login`",
     HTTPStatus.FORBIDDEN: f"{PAGE} lists what the deployer must be allowed to do, and which APIs must be enabled",
@@ -39,11 +51,16 @@ _REMEDIES = {
 }
 
 
+class AlreadyThere(UpdateFailed):
+    """What was to be made is there: somebody else made it meanwhile, or we did and the answer got lost."""
+
+
 class Google:
     """One product's API, on behalf of a project."""
 
-    def __init__(self, product: str, where: str) -> None:
-        """`where` is what errors are about, such as `service salary`."""
+    def __init__(self, product: str, where: str, cancelled: threading.Event | None = None) -> None:
+        """`where` is what errors are about, such as `service salary`; `cancelled` ends all waiting."""
+        self._cancelled = cancelled or threading.Event()
         self._base = os.environ.get(f"GOOGLE_{product.upper()}_CUSTOM_ENDPOINT") or ADDRESSES[product]
         self._where = where
 
@@ -69,30 +86,32 @@ class Google:
         """The operation that removes what is at `path`; None when there is nothing."""
         return self._ask("DELETE", path)
 
-    def finish(self, operation: Mapping[str, Any] | None, patience: Patience) -> None:
+    def finish(self, operation: Mapping[str, Any] | None, waiting: Patience) -> None:
         """Wait for a long-running operation; UpdateFailed with its own words when it fails."""
         while operation and not operation.get("done"):
-            patience.wait(self._where, f"operation {operation['name']} is under way")
+            waiting.wait(self._where, f"operation {operation['name']} is under way")
             operation = self.get(operation["name"])
         if operation and (error := operation.get("error")):
             raise UpdateFailed(self._where, f"Google Cloud answered: {error.get('message', error)}")
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any] | None:
-        pause = threading.Event()
-        for attempt in range(_TRIES):
+        waited, pause = 0.0, _FIRST_PAUSE
+        while True:
             try:
                 answer = httpx.request(
                     method, f"{self._base}{path}", json=body, headers=_proof(self._where), timeout=30
                 )
             except httpx.HTTPError as error:
-                if attempt + 1 == _TRIES:
+                if waited >= _FAULT_SECONDS:
                     fault = f"{self._base} does not answer ({type(error).__name__}: {error})"
                     raise UpdateFailed(self._where, fault, f"{PAGE} says what a deployer needs") from error
             else:
-                if answer.status_code not in _BUSY or attempt + 1 == _TRIES:
+                if waited >= patience(_may_pass_in(answer)):
                     return self._read(answer)
-            pause.wait(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))
-        raise AssertionError
+            if self._cancelled.wait(pause):
+                raise UpdateFailed(self._where, "the update was cancelled")
+            waited += pause
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _read(self, answer: httpx.Response) -> Mapping[str, Any] | None:
         if answer.status_code == HTTPStatus.NOT_FOUND and answer.request.method in {"GET", "DELETE"}:
@@ -101,7 +120,25 @@ class Google:
             found: Mapping[str, Any] = answer.json()
             return found
         fault = f"Google Cloud answered {answer.status_code}: {_message(answer)}"
-        raise UpdateFailed(self._where, fault, _REMEDIES.get(HTTPStatus(answer.status_code), ""))
+        status = HTTPStatus.TOO_MANY_REQUESTS if _is_over_quota(answer) else HTTPStatus(answer.status_code)
+        kind = AlreadyThere if status is HTTPStatus.CONFLICT else UpdateFailed
+        raise kind(self._where, fault, _REMEDIES.get(status, ""))
+
+
+def _may_pass_in(answer: httpx.Response) -> float:
+    """Seconds for which it is worth while to ask again; 0 for an answer that stays what it is."""
+    if answer.status_code in _FAULTS:
+        return _FAULT_SECONDS
+    if _is_over_quota(answer):
+        return _QUOTA_SECONDS
+    is_else = any(answer.status_code == status and words in _message(answer) for status, words in _ELSE)
+    return _ELSE_SECONDS if is_else else 0
+
+
+def _is_over_quota(answer: httpx.Response) -> bool:
+    if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        return True
+    return answer.status_code == HTTPStatus.FORBIDDEN and any(reason in answer.text for reason in _QUOTAS)
 
 
 def _message(answer: httpx.Response) -> str:

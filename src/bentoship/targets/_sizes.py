@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,13 @@ class Size(NamedTuple):
     cpu: int
     """Virtual CPUs."""
     memory_gb: float
+
+
+def refuse_arm(name: str | None, arm: re.Pattern[str]) -> str | None:
+    """The name of a size, unless `arm` matches it: ValueError then, since what is in a release is for x86-64."""
+    if name and arm.match(name):
+        raise ValueError(f"{name} is a machine with an ARM processor, and a release is made for x86-64")
+    return name
 
 
 def cheapest(scale: Scale, shared: Sequence[Size], steady: Sequence[Size], what: str, key: str) -> str:

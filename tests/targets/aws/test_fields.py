@@ -35,11 +35,23 @@ def make(name, **fields):
         ({"http": True, "instance_type": "big"}, "instance_type"),
         ({"http": True, "alarm_topic": "someone@example.com"}, "alarm_topic"),
         ({"http": True, "disk_gb": 1}, "disk_gb"),
+        ({"http": True, "instance_type": "t4g.small"}, "ARM processor"),
+        ({"http": True, "instance_type": "is4gen.large"}, "ARM processor"),
+        ({"http": True, "tags": {"cost": "R&D"}}, "cost: R&D is no tag"),
+        ({"http": True, "tags": {"aws:x": "y"}}, "begins with aws:"),
+        ({"http": True, "tags": {"x": "y" * 257}}, "x is too long"),
+        ({"domain": f"{'a' * 60}.example.com"}, "`domain` has 72 letters, and a certificate takes 64"),
     ],
 )
 def test_what_cannot_be_is_refused(name, fields, fault):
     with pytest.raises(ValidationError, match=fault):
         make(name, **fields)
+
+
+@both
+@pytest.mark.parametrize("instance_type", ["t3.small", "g4dn.xlarge", "gr6.4xlarge", "m7i-flex.large", "r7iz.large"])
+def test_machines_that_run_a_release_are_taken(name, instance_type):
+    assert make(name, http=True, instance_type=instance_type).instance_type == instance_type
 
 
 @both

@@ -126,6 +126,28 @@ def test_more_than_any_size_has_is_told():
         cheapest(Scale(cpu=1000))
 
 
+def test_a_machine_that_cannot_run_a_release_is_refused():
+    for size in ("Standard_D2ps_v5", "Standard_E4pds_v6", "Standard_B2pts_v2"):
+        with pytest.raises(ValidationError, match=f"{size} is a machine with an ARM processor"):
+            VirtualMachine.model_validate({**AZURE, "http": True, "size": size})
+    for size in ("Standard_D2as_v5", "Standard_NP10s", "Standard_E4-2ds_v5"):
+        assert VirtualMachine.model_validate({**AZURE, "http": True, "size": size}).size == size
+
+
+@pytest.mark.parametrize(("seconds", "grace"), [(60, "PT10M"), (900, "PT22M"), (4980, "PT90M")])
+def test_a_machine_is_not_replaced_while_it_may_still_become_ready(seconds, grace):
+    workload = replace(Case("azure/virtual_machine", replicas=3).workload(), ready_timeout=seconds)
+    declared = record(VirtualMachine.model_validate(HTTP), workload)
+    repairs = one(declared, "VirtualMachineScaleSet")["inputs"]["automaticRepairsPolicy"]
+    assert repairs["gracePeriod"] == grace
+
+
+def test_a_start_that_takes_longer_than_machines_are_given_is_told():
+    workload = replace(Case("azure/virtual_machine", replicas=3).workload(), ready_timeout=5000)
+    with pytest.raises(InvalidConfiguration, match=r"ready_timeout: is 5000 seconds.*at most 4980 seconds"):
+        record(VirtualMachine.model_validate(HTTP), workload)
+
+
 def test_plain_http_is_asked_for():
     with pytest.raises(ValidationError, match="http"):
         VirtualMachine.model_validate(AZURE)

@@ -89,9 +89,10 @@ def test_a_size_is_of_a_tier(size, name):
     assert tier(size) == name
 
 
-def test_a_size_without_slots_is_refused():
+@pytest.mark.parametrize("sku", ["B1", "P0v2", "P4v3", "P0mv3", "P1mv2"])
+def test_a_size_without_slots_or_that_there_is_not_is_refused(sku):
     with pytest.raises(ValidationError, match="sku"):
-        WebApp.model_validate({**AZURE, "sku": "B1"})
+        WebApp.model_validate({**AZURE, "sku": sku})
 
 
 def test_more_replicas_than_a_tier_has_instances_are_told():

@@ -43,6 +43,12 @@ def test_a_new_release_gets_a_machine_of_its_own_and_the_old_one_is_found_again(
     assert one(declare(releases=(OLDER, NEWEST)), "Instance")["name"] == one(old, "Instance")["name"]
 
 
+@pytest.mark.parametrize(("kind", "disk"), [("n4-standard-2", "hyperdisk-balanced"), ("n2-standard-2", "pd-balanced")])
+def test_a_machine_gets_a_disk_that_it_can_have(kind, disk):
+    boot = one(declare(machine_type=kind), "Instance")["inputs"]["bootDisk"]
+    assert boot["initializeParams"]["type"] == disk
+
+
 @pytest.mark.parametrize("change", [{"machine_type": "n2-standard-2"}, {"disk_gb": 50}, {"image_generation": 2}])
 def test_another_kind_of_machine_is_another_machine_with_a_gate_of_its_own(change):
     before, after = declare(), declare(**change)
@@ -88,7 +94,7 @@ def test_machines_of_a_group_have_no_external_address_and_a_way_out():
     assert "accessConfigs" not in interface
     assert one(declared, "RouterNat")["inputs"]["natIpAllocateOption"] == "AUTO_ONLY"
     assert one(declared, "Subnetwork")["inputs"]["privateIpGoogleAccess"] is True
-    service = next(each["inputs"] for each in of(declared, "Firewall") if each["name"].endswith("-service"))
+    service = next(each["inputs"] for each in of(declared, "Firewall") if each["name"].endswith("-balancer"))
     assert service["sourceRanges"] == ["130.211.0.0/22", "35.191.0.0/16"]
 
 

@@ -45,6 +45,7 @@ def test_what_no_target_can_be_told_is_refused(name, fields, fault):
         ({"http": True, "dns_zone": "example-com"}, "`domain` and `dns_zone` are given together"),
         ({"http": True, "network": "vpc"}, "`network` and `subnetwork` are given together"),
         ({"http": True, "machine_type": "big"}, "machine_type"),
+        ({"http": True, "machine_type": "t2a-standard-1"}, "ARM processor"),
         ({"http": True, "disk_gb": 1}, "disk_gb"),
     ],
 )

@@ -24,6 +24,7 @@ _OTHER_ZONES = {
     "us-west-1": "ac",
     "ca-central-1": "abd",
 }
+_OLD_ZONE = "us-east-1e"
 REGIONS = (
     *("af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2"),
     *("ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-7"),
@@ -36,6 +37,12 @@ REGIONS = (
 def zones(region: str) -> list[str]:
     """The availability zones of `region`."""
     return [f"{region}{letter}" for letter in _OTHER_ZONES.get(region, "abc")]
+
+
+def zones_with(region: str, instance_type: str) -> list[str]:
+    """The zones of `region` that have `instance_type`: one of us-east-1 has nothing that is new."""
+    is_old = instance_type.startswith(("m4.", "c4.", "r4.", "t2.", "m3.", "c3."))
+    return [zone for zone in zones(region) if is_old or zone != _OLD_ZONE]
 
 
 def identity(kind: str, *parts: str) -> str:

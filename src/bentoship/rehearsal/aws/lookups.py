@@ -51,6 +51,14 @@ def availability_zones(_: World, region: str, arguments: Properties) -> Properti
     return {"id": region, "names": names, "zoneIds": identities, "groupNames": [region]}
 
 
+def instance_type_offerings(_: World, region: str, arguments: Properties) -> Properties:
+    """aws.ec2.get_instance_type_offerings, by availability zone."""
+    filters = {item["name"]: item["values"] for item in arguments.get("filters") or [] if isinstance(item, dict)}
+    found = [(kind, zone) for kind in filters.get("instance-type", ()) for zone in account.zones_with(region, kind)]
+    types, locations = [kind for kind, _ in found], [zone for _, zone in found]
+    return {"id": region, "instanceTypes": types, "locations": locations, "locationTypes": ["availability-zone"]}
+
+
 def caller_identity(_: World, __: str, ___: Properties) -> Properties:
     """aws.get_caller_identity."""
     return {
@@ -199,6 +207,7 @@ LOOKUPS = {
     "aws:index/getPartition:getPartition": partition,
     "aws:index/getRegion:getRegion": region,
     "aws:ec2/getAmi:getAmi": image,
+    "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": instance_type_offerings,
     "aws:ec2/getSubnet:getSubnet": subnet,
     "aws:ec2/getSubnets:getSubnets": subnets,
     "aws:ec2/getVpc:getVpc": network,

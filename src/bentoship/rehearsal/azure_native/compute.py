@@ -15,7 +15,7 @@ from .services import COMPUTE
 
 MACHINE = "azure-native:compute:VirtualMachine"
 SCALE_SET = "azure-native:compute:VirtualMachineScaleSet"
-_SIZE = (r"Standard_[A-Za-z0-9_]+", "a size such as Standard_D2as_v5")
+_SIZE = (r"Standard_[A-Za-z0-9_-]+", "a size such as Standard_D2as_v5")
 _IDENTITY = Reference("identity.userAssignedIdentities[]", USER_ASSIGNED, NO_IDENTITY, status=404)
 _PROFILE = "virtualMachineProfile"
 _SET_ADDRESSES = f"{_PROFILE}.networkProfile.networkInterfaceConfigurations[].ipConfigurations[]"

@@ -144,8 +144,18 @@ def _roles(place: Place, target: ElasticBeanstalk, releases: Releases) -> tuple[
         "AWSElasticBeanstalkManagedUpdatesCustomerRolePolicy",
     ]
     of_beanstalk = {"StringEquals": {"sts:ExternalId": "elasticbeanstalk"}}
-    service = role(place, "service", "elasticbeanstalk.amazonaws.com", theirs, condition=of_beanstalk)
+    streaming = policy({"Effect": "Allow", "Action": _WRITING, "Resource": _logs(place)})
+    service = role(place, "service", "elasticbeanstalk.amazonaws.com", theirs, streaming, condition=of_beanstalk)
     return machine, service
+
+
+_WRITING = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+"""What the machines need for their logs, and the service role for those of health ("Streaming Elastic Beanstalk
+environment health information to Amazon CloudWatch Logs", Developer Guide)."""
+
+
+def _logs(place: Place) -> str:
+    return f"arn:{partition(place.region)}:logs:{place.region}:*:log-group:/aws/elasticbeanstalk*"
 
 
 def _of_the_platform(place: Place) -> Sequence[Mapping[str, Any]]:
@@ -155,11 +165,9 @@ def _of_the_platform(place: Place) -> Sequence[Mapping[str, Any]]:
     """
     arn = f"arn:{partition(place.region)}"
     bucket = f"{arn}:s3:::elasticbeanstalk-{place.region}-*"
-    logs = f"{arn}:logs:{place.region}:*:log-group:/aws/elasticbeanstalk*"
-    writing = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
     return [
         {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*", "s3:PutObject"], "Resource": [bucket, f"{bucket}/*"]},
-        {"Effect": "Allow", "Action": writing, "Resource": logs},
+        {"Effect": "Allow", "Action": _WRITING, "Resource": _logs(place)},
         {
             "Effect": "Allow",
             "Action": "elasticbeanstalk:PutInstanceStatistics",

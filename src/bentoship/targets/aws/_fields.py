@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...deployment import Scale, Target
 from .._domain import DomainName, PlainHttp, refuse_neither_or_both
+from .._sizes import refuse_arm
 
 KeptDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
 """How long CloudWatch can keep logs (API reference of CloudWatch Logs, PutRetentionPolicy)."""
+
+
+_ARM = re.compile(r"a1\.|[a-z]+\d+g")
+"""With a g for Graviton behind the generation ("Amazon EC2 instance type naming conventions")."""
+_LONGEST_NAME = 64
+"""Letters of the name that a certificate is made for ("RequestCertificate", API reference of Certificate Manager)."""
+_TAG = re.compile(r"[\w .:/=+@-]*")
+"""What IAM takes in keys and values of tags, which is the least of all services ("Tags for IAM resources")."""
+_LONGEST_KEY, _LONGEST_VALUE = 128, 256
 
 
 class AwsTarget(Target):
@@ -31,7 +42,8 @@ class AwsTarget(Target):
     hosted_zone: str | None = Field(
         default=None,
         pattern=r"^Z[A-Z0-9]+$",
-        description="id of the Route 53 hosted zone of `domain`; by default the public zone of the domain one level up",
+        description="id of the Route 53 hosted zone of `domain`; by default the public zone one level up, or of the "
+        "domain itself where that is a top-level domain",
     )
     instance_type: str | None = Field(
         default=None,
@@ -65,9 +77,28 @@ class AwsTarget(Target):
         description="tags of yours, put on everything beside ours; at most nine, since an object in S3 takes ten",
     )
 
+    @field_validator("instance_type")
+    @classmethod
+    def _is_x86(cls, instance_type: str | None) -> str | None:
+        return refuse_arm(instance_type, _ARM)
+
+    @field_validator("tags")
+    @classmethod
+    def _are_tags(cls, tags: dict[str, str]) -> dict[str, str]:
+        for key, value in tags.items():
+            if not key or not _TAG.fullmatch(key) or not _TAG.fullmatch(value):
+                raise ValueError(f"{key}: {value} is no tag: letters, digits, blanks and . : / = + - @ _ only")
+            if len(key) > _LONGEST_KEY or len(value) > _LONGEST_VALUE:
+                raise ValueError(f"{key} is too long: at most {_LONGEST_KEY} letters, and {_LONGEST_VALUE} of a value")
+            if key.lower().startswith("aws:"):
+                raise ValueError(f"{key} is AWS's own: no tag of yours begins with aws:")
+        return tags
+
     @model_validator(mode="after")
     def _either_tls_or_asked_for_http(self) -> Self:
         refuse_neither_or_both(self.domain, self.http)
+        if self.domain and len(self.domain) > _LONGEST_NAME:
+            raise ValueError(f"`domain` has {len(self.domain)} letters, and a certificate takes {_LONGEST_NAME}")
         if self.hosted_zone and not self.domain:
             raise ValueError("`hosted_zone` says nothing without `domain`")
         return self

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pulumi_aws as aws
 
 from ...deployment import Scale
+from ...errors import InvalidConfiguration
 from ._fields import AwsTarget
+from ._instance_types import cheapest
 from ._shared import Place
 
 if TYPE_CHECKING:
@@ -44,10 +46,10 @@ def network(place: Place, target: AwsTarget, scale: Scale) -> Network:
         chosen = machines or target.public_subnets
         return Network(target.vpc, target.public_subnets, chosen, not machines, ())
     zones = min(max(scale.min_replicas, 2), _ZONES) if target.is_balanced(scale) else 1
-    return _own(place, zones)
+    return _own(place, zones, target.instance_type or cheapest(scale))
 
 
-def _own(place: Place, count: int) -> Network:
+def _own(place: Place, count: int, kind: str) -> Network:
     vpc = aws.ec2.Vpc(
         place.name,
         cidr_block="10.0.0.0/16",
@@ -74,7 +76,7 @@ def _own(place: Place, count: int) -> Network:
     )
     ways: list[pulumi.Resource] = [way_out, to_s3]
     subnets: list[pulumi.Input[str]] = []
-    for number, zone in enumerate(_zones(place, count)):
+    for number, zone in enumerate(_zones(place, count, kind)):
         subnet = aws.ec2.Subnet(
             f"{place.name}-{number + 1}",
             vpc_id=vpc.id,
@@ -92,11 +94,21 @@ def _own(place: Place, count: int) -> Network:
     return Network(vpc.id, subnets, subnets, public_addresses=True, ways=ways)
 
 
-def _zones(place: Place, count: int) -> list[str]:
-    """The first `count` zones of the region that need no opting in; fewer when it has fewer."""
+def _zones(place: Place, count: int, kind: str) -> list[str]:
+    """The first `count` zones of the region that need no opting in and have this type, or as many as there are.
+
+    Old zones lack new types, such as one of us-east-1 ("Amazon EC2 instance types", "Find an instance type").
+    """
     standard = aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])
     found = aws.get_availability_zones(state="available", filters=[standard], opts=place.look_up)
-    return sorted(found.names)[:count]
+    wanted = aws.ec2.GetInstanceTypeOfferingsFilterArgs(name="instance-type", values=[kind])
+    offers = aws.ec2.get_instance_type_offerings(
+        filters=[wanted], location_type="availability-zone", opts=place.look_up
+    )
+    having = sorted(set(found.names) & set(offers.locations))
+    if not having:
+        raise InvalidConfiguration("instance_type", f"{kind} is not to be had in {place.region}", "choose another one")
+    return having[:count]
 
 
 def security_group(place: Place, what: str, vpc: pulumi.Input[str], description: str) -> aws.ec2.SecurityGroup:

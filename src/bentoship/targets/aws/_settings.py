@@ -89,7 +89,15 @@ def _network(wiring: Wiring) -> Settings:
 
 def _health(workload: Workload) -> Settings:
     report = f"{_EB}:healthreporting:system"
-    document = {"Version": 1, "CloudWatchMetrics": {"Environment": _HEALTH_METRICS}}
+    ignored = {"Enabled": False}
+    # What clients do wrong, 401, 422 and 429 among it, says nothing against a release: by default a twentieth of it
+    # would hold up a deployment ("Configuring enhanced health rules for an environment", Developer Guide).
+    rules = {"Application": {"ApplicationRequests4xx": ignored}, "ELB": {"ELBRequests4xx": ignored}}
+    document = {
+        "Version": 1,
+        "CloudWatchMetrics": {"Environment": _HEALTH_METRICS},
+        "Rules": {"Environment": rules},
+    }
     return {
         (report, "SystemType"): "enhanced",
         (report, "ConfigDocument"): json.dumps(document, sort_keys=True),

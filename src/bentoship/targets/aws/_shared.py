@@ -12,6 +12,7 @@ import pulumi_aws as aws
 
 from ...deployment import ReleaseRef, Workload
 from ...provider.tags import TAG
+from .. import _uploads
 from ._fields import AwsTarget
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
@@ -121,18 +122,13 @@ def keep_releases(place: Place, workload: Workload) -> Releases:
 def _object(
     place: Place, workload: Workload, bucket: aws.s3.Bucket, release: ReleaseRef, guards: Sequence[pulumi.Resource]
 ) -> aws.s3.BucketObjectv2:
-    archive = workload.archives.get(release.id)
-    here = archive is not None and archive.is_file()
     return aws.s3.BucketObjectv2(
         f"{place.name}-{release.short}",
         bucket=bucket.id,
         key=key_of(release),
-        source=pulumi.FileAsset(str(archive)) if here else None,
+        source=_uploads.asset(workload, release),
         content_type="application/zip",
-        # The key says what is in it. Once it is uploaded, a machine without the file must see no change.
-        opts=place.options(
-            depends_on=list(guards), ignore_changes=["source"], retain_on_delete=release.id not in workload.pruned
-        ),
+        opts=place.options(depends_on=list(guards), **_uploads.options(workload, release, "source")),
     )
 
 
@@ -224,7 +220,8 @@ def _zone(place: Place, domain: str, hosted_zone: str | None) -> pulumi.Output[s
     if hosted_zone:
         return pulumi.Output.from_input(hosted_zone)
     parent = domain.partition(".")[2]
-    return aws.route53.get_zone_output(name=parent, private_zone=False, opts=place.look_up).zone_id
+    zone = parent if "." in parent else domain  # nobody has the zone of a top-level domain
+    return aws.route53.get_zone_output(name=zone, private_zone=False, opts=place.look_up).zone_id
 
 
 def redirect_to_https(place: Place, load_balancer: pulumi.Input[str]) -> aws.lb.Listener:

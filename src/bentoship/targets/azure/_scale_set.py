@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pulumi
 import pulumi_azure_native as azure
 
 from ...deployment import ReleaseRef, Workload
+from ...errors import InvalidConfiguration
 from ...provider.resources import Gate, RollingUpgrade
 from ._hosts import (
     BOOT_SECONDS,
@@ -28,6 +30,7 @@ from .virtual_machine import VirtualMachine
 
 FRONT, POOL, PROBE = "public", "machines", "ready"
 _SETS, _BALANCERS = "Microsoft.Compute/virtualMachineScaleSets", "Microsoft.Network/loadBalancers"
+_SHORTEST_GRACE, _LONGEST_GRACE = 10, 90
 Inside = Callable[[str, str], pulumi.Output[str]]
 
 
@@ -148,7 +151,7 @@ def _scale_set(
         ),
         upgrade_policy=_upgrading(),
         automatic_repairs_policy=azure.compute.AutomaticRepairsPolicyArgs(
-            enabled=True, grace_period="PT15M", repair_action="Replace"
+            enabled=True, grace_period=_grace_period(workload), repair_action="Replace"
         ),
         virtual_machine_profile=azure.compute.VirtualMachineScaleSetVMProfileArgs(
             os_profile=azure.compute.VirtualMachineScaleSetOSProfileArgs(
@@ -179,6 +182,19 @@ def _scale_set(
             custom_timeouts=pulumi.CustomTimeouts(create="30m", update="60m"),
         ),
     )
+
+
+def _grace_period(workload: Workload) -> str:
+    """How long a machine may take to be ready before it is replaced: between 10 and 90 minutes, as Azure has it.
+
+    "Automatic instance repairs for Azure Virtual Machine Scale Sets".
+    """
+    minutes = math.ceil((workload.ready_timeout + BOOT_SECONDS) / 60)
+    if minutes > _LONGEST_GRACE:
+        longest = _LONGEST_GRACE * 60 - BOOT_SECONDS
+        fault = f"is {workload.ready_timeout:g} seconds, and a scale set replaces machines that take so long"
+        raise InvalidConfiguration("ready_timeout", fault, f"at most {longest} seconds here")
+    return f"PT{max(minutes, _SHORTEST_GRACE)}M"
 
 
 def _upgrading() -> azure.compute.UpgradePolicyArgs:

@@ -13,6 +13,7 @@ import pulumi_azure_native as azure
 
 from ...deployment import ReleaseRef, Workload
 from ...provider.tags import TAG
+from .. import _uploads
 from ._fields import AzureTarget
 
 BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
@@ -162,8 +163,6 @@ def _blob(
     container: azure.storage.BlobContainer,
     release: ReleaseRef,
 ) -> azure.storage.Blob:
-    archive = workload.archives.get(release.id)
-    here = archive is not None and archive.is_file()
     return azure.storage.Blob(
         f"{place.name}-{release.short}",
         account_name=account.name,
@@ -172,7 +171,6 @@ def _blob(
         blob_name=f"{release.id}.zip",
         type="Block",
         content_type="application/zip",
-        source=pulumi.FileAsset(str(archive)) if here else None,
-        # The name says what is in it. Once it is uploaded, a machine without the file must see no change.
-        opts=place.options(ignore_changes=["source"], retain_on_delete=release.id not in workload.pruned),
+        source=_uploads.asset(workload, release),
+        opts=place.options(**_uploads.options(workload, release, "source")),
     )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ...deployment import Scale, Splitting, Workload
 from ...errors import InvalidConfiguration
+from .._sizes import refuse_arm
 from ._fields import AzureTarget
 
 if TYPE_CHECKING:
     import pulumi
+
+_ARM = re.compile(r"Standard_[A-Z]+\d+(-\d+)?[a-z]*p")
+"""With a p among the letters behind the number of CPUs ("Azure VM sizes naming conventions")."""
 
 
 class VirtualMachine(AzureTarget):
@@ -37,7 +42,7 @@ class VirtualMachine(AzureTarget):
     )
     size: str | None = Field(
         default=None,
-        pattern=r"^Standard_[A-Za-z0-9_]+$",
+        pattern=r"^Standard_[A-Za-z0-9_-]+$",
         description="x86-64 size of the machines, such as `Standard_D2as_v5`; by default the cheapest of a short list "
         "with `scale`'s cpu and memory",
     )
@@ -51,6 +56,11 @@ class VirtualMachine(AzureTarget):
     zones: tuple[Literal["1", "2", "3"], ...] = Field(
         default=("1", "2", "3"), description="zones of a scale set; none in a region that has none"
     )
+
+    @field_validator("size")
+    @classmethod
+    def _is_x86(cls, size: str | None) -> str | None:
+        return refuse_arm(size, _ARM)
 
     def provision(self, workload: Workload) -> pulumi.Output[str]:
         """One machine, or a scale set; the URL that answers."""

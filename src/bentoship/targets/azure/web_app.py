@@ -28,7 +28,7 @@ class WebApp(AzureTarget):
 
     sku: str | None = Field(
         default=None,
-        pattern=r"^(S[1-3]|P[0-5]m?v[2-4])$",
+        pattern=r"^(S[1-3]|P[1-3]v2|P[0-3]v[34]|P[1-5]mv[34])$",
         description="size of the plan's instances, such as `P1v3`; by default the cheapest of Premium v3 with the cpu "
         "of `scale`, and its memory twice",
     )

@@ -8,7 +8,7 @@ import pulumi_gcp as gcp
 from ...deployment import Workload
 from ...provider.resources import Gate, GroupRollout
 from ._balancer import balancer
-from ._hosts import BOOT_SECONDS, PORT, SCOPE, Host, host, machine_revision
+from ._hosts import BOOT_SECONDS, PORT, SCOPE, Host, disk_type, host, machine_revision
 from ._network import BALANCERS, PROXY, SSH, Network, let_in, network
 from ._shared import Place, keep_releases, open_place
 from ._watch import balanced_figures, watch
@@ -32,7 +32,8 @@ def provision(target: ComputeEngine, workload: Workload) -> pulumi.Output[str]:
     revision = machine_revision(target, workload, release)
     net = network(place, target, addresses=False)
     source = host(place, target, workload, keep_releases(place, workload), release)
-    let_in(place, "service", net, PORT, BALANCERS, source.runner.email)
+    # Another one than that of a single machine, which is to be reached until the group has taken over.
+    let_in(place, "balancer", net, PORT, BALANCERS, source.runner.email)
     let_in(place, "shell", net, SSH, PROXY, source.runner.email)
     template = _template(place, target, f"{place.name}-{revision}", source, net)
     patience = workload.ready_timeout + BOOT_SECONDS
@@ -77,7 +78,7 @@ def _template(
                 boot=True,
                 auto_delete=True,
                 disk_size_gb=target.disk_gb,
-                disk_type="pd-balanced",
+                disk_type=disk_type(source.machine_type),
             )
         ],
         # Without a list of access configurations a machine has no external address.

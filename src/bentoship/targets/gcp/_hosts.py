@@ -26,6 +26,15 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _ROLES = {"logs": "roles/logging.logWriter", "figures": "roles/monitoring.metricWriter"}
 
 
+_HYPERDISK = ("n4-", "n4d-", "c4-", "c4d-", "h4d-", "m4-", "x4-")
+"""Machine families that take Hyperdisk alone ("Hyperdisk", machine type support)."""
+
+
+def disk_type(machine_type: str) -> str:
+    """The kind of boot disk that a machine of this type can have."""
+    return "hyperdisk-balanced" if machine_type.startswith(_HYPERDISK) else "pd-balanced"
+
+
 @dataclass(frozen=True)
 class Host:
     """What a machine that runs one release is started from."""

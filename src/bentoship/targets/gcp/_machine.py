@@ -7,7 +7,7 @@ import pulumi_gcp as gcp
 
 from ...deployment import Workload
 from ...provider.resources import Gate
-from ._hosts import BOOT_SECONDS, PORT, SCOPE, host, machine_revision
+from ._hosts import BOOT_SECONDS, PORT, SCOPE, disk_type, host, machine_revision
 from ._network import ANYWHERE, PROXY, SSH, let_in, network
 from ._shared import Place, keep_releases, open_place
 from ._watch import machine_figures, watch
@@ -36,7 +36,7 @@ def provision(target: ComputeEngine, workload: Workload) -> pulumi.Output[str]:
         machine_type=source.machine_type,
         boot_disk=compute.InstanceBootDiskArgs(
             initialize_params=compute.InstanceBootDiskInitializeParamsArgs(
-                image=source.image, size=target.disk_gb, type="pd-balanced"
+                image=source.image, size=target.disk_gb, type=disk_type(source.machine_type)
             )
         ),
         network_interfaces=[

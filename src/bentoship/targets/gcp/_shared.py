@@ -12,6 +12,7 @@ import pulumi_gcp as gcp
 
 from ...deployment import ReleaseRef, Workload
 from ...provider.tags import LABEL
+from .. import _uploads
 from ._fields import GcpTarget
 
 NONCURRENT_DAYS = 7
@@ -106,18 +107,13 @@ def _bucket_name(name: str) -> str:
 def _object(
     place: Place, workload: Workload, bucket: gcp.storage.Bucket, release: ReleaseRef
 ) -> gcp.storage.BucketObject:
-    archive = workload.archives.get(release.id)
-    here = archive is not None and archive.is_file()
     return gcp.storage.BucketObject(
         f"{place.name}-{release.short}",
         bucket=bucket.name,
         name=name_of(release),
-        source=pulumi.FileAsset(str(archive)) if here else None,
+        source=_uploads.asset(workload, release),
         content_type="application/zip",
-        # The name says what is in it. Once it is uploaded, a machine without the file must see no change.
-        opts=place.options(
-            ignore_changes=["source", "detectMd5hash"], retain_on_delete=release.id not in workload.pruned
-        ),
+        opts=place.options(**_uploads.options(workload, release, "source", "detectMd5hash")),
     )
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...deployment import Scale, Splitting, Workload
 from ...errors import InvalidConfiguration
 from .._domain import DomainName, PlainHttp, refuse_neither_or_both
+from .._sizes import refuse_arm
 from ._fields import GcpTarget
 
 if TYPE_CHECKING:
     import pulumi
+
+_ARM = re.compile(r"(t2a|c4a|n4a)-")
+"""Machine families with ARM processors ("Arm VMs on Compute Engine")."""
 
 
 class ComputeEngine(GcpTarget):
@@ -67,6 +72,11 @@ class ComputeEngine(GcpTarget):
         description="the newest image of the operating system is looked up once and kept; raise this number to take "
         "the one that is newest now",
     )
+
+    @field_validator("machine_type")
+    @classmethod
+    def _is_x86(cls, machine_type: str | None) -> str | None:
+        return refuse_arm(machine_type, _ARM)
 
     @model_validator(mode="after")
     def _either_tls_or_asked_for_http(self) -> Self:
