@@ -34,9 +34,9 @@ def commands():
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_one_that_the_command_line_understands(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # --events opens its file
-    _, verb, *words = shlex.split(command)
-    with bentoship.commands[verb].make_context(verb, words):
-        pass
+    _, verb, *words = shlex.split(command.replace("/tmp/", f"{tmp_path}/"))  # noqa: S108 - GitHub's runner
+    with bentoship.make_context("bentoship", [verb]) as above:
+        bentoship.commands[verb].make_context(verb, words, parent=above).close()
 
 
 def test_the_stages_follow_each_other_and_each_deploys_from_the_one_before():

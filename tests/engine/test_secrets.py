@@ -42,11 +42,39 @@ def say_backend(project, url):
 
 def test_a_shared_state_gets_no_made_up_passphrase(project, monkeypatch):
     say_backend(project, "s3://acme-state")
-    with pytest.raises(InvalidConfiguration, match="PULUMI_CONFIG_PASSPHRASE: is not set, and the state is shared"):
-        stack(project)
+    for empty in (False, True):
+        if empty:  # as a secret of CI is whose name is misspelt
+            monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
+        fault = "PULUMI_CONFIG_PASSPHRASE: is not set, or empty, and the state is shared"
+        with pytest.raises(InvalidConfiguration, match=fault):
+            stack(project)
     assert not (project.home / "passphrase").exists()
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "ours")
     assert stack(project).name == "dev-api"
+
+
+def test_a_state_of_the_last_login_is_shared_as_well(project, tmp_path, monkeypatch):
+    (project.infra / "Pulumi.yaml").write_text("name: models\n")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    stack(project)
+    (project.home / "passphrase").unlink()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "credentials.json").write_text(json.dumps({"current": "s3://acme-state"}))
+    with pytest.raises(InvalidConfiguration, match="the state is shared"):
+        stack(project)
+
+
+def test_a_folder_that_the_engine_misreads_is_told(tmp_path, monkeypatch):
+    for name in (*PASSPHRASE_VARIABLES, "PULUMI_BACKEND_URL"):
+        monkeypatch.delenv(name, raising=False)
+    root = tmp_path / "C#"
+    for name in ("infra", "environments"):
+        (root / name).mkdir(parents=True)
+    (root / "bentofile.yaml").touch()
+    declare(root)
+    say_backend(Project(root), "file://../.bentoship/state")
+    with pytest.raises(InvalidConfiguration, match=r"C#: has one of # % \? in it"):
+        stack(Project(root))
 
 
 def test_who_has_a_key_of_a_cloud_needs_none(project):

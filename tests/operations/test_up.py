@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
+import shutil
 import signal
 import time
+from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 from conftest_operations import PULUMI, CountingEngine, Customers, moments, shop_passphrase, supervisors, versions
 
+from bentoship.engine import install
 from bentoship.host import ports
 
 pytestmark = pytest.mark.slow
@@ -77,6 +81,16 @@ def test_an_up_with_nothing_to_do_asks_the_engine_once(shop, tmp_path):
     shop.run("up", "dev", PATH=counting.path)
     (asked,) = counting.operations()
     assert " up " in asked
+
+
+def test_the_program_runs_with_our_python_whatever_the_engine_brings(shop, tmp_path):
+    """As Pulumi's own installer puts it there, with a language host that looks for a Python of its own."""
+    engine = shutil.copy(install.find().path, tmp_path / "pulumi")
+    (tmp_path / "pulumi-language-python").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "pulumi-language-python").chmod(0o755)
+    (shop.root / "uv.lock").write_text("version = 1\n")
+    shop.run("up", "dev", PATH=f"{Path(engine).parent}{os.pathsep}{os.environ['PATH']}")
+    assert versions(shop) == ["one"]
 
 
 @pytest.mark.long

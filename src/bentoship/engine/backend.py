@@ -5,9 +5,11 @@ The variable wins, then Pulumi.yaml, then the last login (pulumi/pulumi pkg/work
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 import yaml
 
@@ -15,7 +17,7 @@ VARIABLE = "PULUMI_BACKEND_URL"
 
 
 def named(infra: Path) -> tuple[str, str]:
-    """The URL of the backend, and what says so; nothing of both where it is left to the last login."""
+    """The URL of the backend, and what says so; nothing of both where nothing does."""
     if url := os.environ.get(VARIABLE, ""):
         return url, VARIABLE
     try:
@@ -23,8 +25,18 @@ def named(infra: Path) -> tuple[str, str]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return "", ""
     backend = described.get("backend") if isinstance(described, dict) else None
-    url = str(backend.get("url") or "") if isinstance(backend, dict) else ""
-    return (url, "infra/Pulumi.yaml") if url else ("", "")
+    if url := str(backend.get("url") or "") if isinstance(backend, dict) else "":
+        return url, "infra/Pulumi.yaml"
+    return (url, "`pulumi login`") if (url := _logged_in()) else ("", "")
+
+
+def _logged_in() -> str:
+    """The backend of the last login, which the engine keeps in its home."""
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    try:
+        return str(json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def mend(infra: Path, environment: Mapping[str, str]) -> bool:
@@ -36,7 +48,8 @@ def mend(infra: Path, environment: Mapping[str, str]) -> bool:
     url = environment.get(VARIABLE) or named(infra)[0]
     if not url.startswith("file://"):
         return False
-    state = infra / Path(url.removeprefix("file://").partition("?")[0]).expanduser() / ".pulumi"
+    folder = unquote(url.removeprefix("file://").partition("?")[0])
+    state = infra / Path(folder).expanduser() / ".pulumi"
     broken = [path for path in state.rglob("*.attrs") if path.stat().st_size == 0]
     for path in broken:
         path.unlink(missing_ok=True)

@@ -39,10 +39,12 @@ _FIND_PROJECT = """\
 place=$PWD previous=
 for word in "$@"; do
   case $previous in -C | --cwd) place=$(cd "$word" 2>/dev/null && pwd) || place=$PWD ;; esac
+  case $word in -C=* | --cwd=*) place=$(cd "${word#*=}" 2>/dev/null && pwd) || place=$PWD ;; esac
   previous=$word
 done
 while [ ! -f "$place/.bentoship/passphrase" ] && [ -n "${place%/}" ]; do place=${place%/*}; done
-if [ -z "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]; then
+if [ -f "$place/.bentoship/passphrase" ] && \
+  [ -z "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]; then
   export PULUMI_CONFIG_PASSPHRASE_FILE="$place/.bentoship/passphrase"
 fi
 """

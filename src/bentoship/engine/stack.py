@@ -302,12 +302,11 @@ class Stack:
 
     def _error(self, complaint: str, verb: str = "") -> EngineError:
         if holder := locks.holder(complaint):
-            return StackLocked(
-                self.name,
-                f"is being changed by {holder.who} since {holder.since}",
-                f"wait for it; if that process is gone for good: `pulumi -C infra cancel -s {self.name}`",
-                holder,
-            )
+            gone = f"if that process is gone for good: `pulumi -C infra cancel -s {self.name}`"
+            if "PULUMI_BACKEND_URL" in self.environment:  # a rehearsal's, whose stacks have the names of the real ones
+                gone = "if that process hangs, end it, and run the same command again"
+            fault = f"is being changed by {holder.who} since {holder.since}"
+            return StackLocked(self.name, fault, f"wait for it; {gone}", holder)
         sentence = " ".join(complaint.split()).removeprefix("error: ") or "the engine ended without a word"
         return EngineError(f"pulumi {verb} {self.name}".replace("  ", " "), sentence)
 

@@ -17,6 +17,10 @@ RUNS = ("CI_JOB_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "BUILD_URL")
 """Where GitLab, Buildkite, CircleCI and Jenkins say the page of a run (their references of predefined variables)."""
 
 
+CREDENTIALS = "gha-creds-*.json"
+"""What google-github-actions/auth writes into the folder that is checked out."""
+
+
 @dataclass(frozen=True)
 class Commit:
     """What git says of a project's folder."""
@@ -32,7 +36,8 @@ def commit(folder: Path) -> Commit:
     identity = _git(folder, "rev-parse", "HEAD")
     if not identity:
         return Commit()
-    changed = _git(folder, "status", "--porcelain", "--", ".", ":(exclude)infra/Pulumi.*.yaml", ":(exclude).bentoship")
+    ours = [f":(exclude){path}" for path in ("infra/Pulumi.*.yaml", ".bentoship", CREDENTIALS)]
+    changed = _git(folder, "status", "--porcelain", "--", ".", *ours)
     return Commit(identity, changed != "")
 
 

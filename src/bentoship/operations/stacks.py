@@ -33,6 +33,8 @@ _this_thread = threading.local()
 
 PARALLEL = 8
 """Engines at once; each takes about 150 MB with its provider and its program."""
+_OF_URLS = "#%?"
+"""What means something else in a URL than in a path, and Pulumi takes its folder for one."""
 _LOOK = 0.5
 """Seconds between two looks for engines that have been started after an interrupt."""
 
@@ -48,21 +50,27 @@ def stack_named(project: Project, environment: Environment, name: str, engine: C
         raise InvalidConfiguration(
             str(project.infra), "has no Pulumi.yaml", "copy the folder infra/ of bentoship's own project"
         )
-    _need_passphrase(project, environment)
+    _check_backend(project, environment)
     around, secrets_provider = project.engine_environment(), environment.secrets_provider
     if project.rehearses:
         around, secrets_provider = {**around, **rehearsal.environment(project)}, "passphrase"
     return Stack(name, project.engine_folder, engine, around, secrets_provider)
 
 
-def _need_passphrase(project: Project, environment: Environment) -> None:
-    """Raise InvalidConfiguration where one would be made up for a state that others share, and could not read then."""
+def _check_backend(project: Project, environment: Environment) -> None:
+    """Raise InvalidConfiguration for a state that can't be kept as it is said.
+
+    In a folder whose path the engine misreads; or shared, with a passphrase that would be made up here, or is empty.
+    """
     url, _ = backend.named(project.infra)
+    if url.startswith("file://") and any(letter in str(project.root) for letter in _OF_URLS) and not project.rehearses:
+        fault = f"has one of {' '.join(_OF_URLS)} in it, which the folder of a state can't have"
+        raise InvalidConfiguration(str(project.root), fault, "move the project, or name another backend")
     is_shared = bool(url) and not url.startswith("file://") and not project.rehearses
     if not is_shared or environment.secrets_provider != "passphrase" or (project.home / "passphrase").exists():
         return
-    if not any(name in os.environ for name in PASSPHRASE_VARIABLES):
-        fault = "is not set, and the state is shared: its secrets would be encrypted for this machine alone"
+    if not any(os.environ.get(name) for name in PASSPHRASE_VARIABLES):
+        fault = "is not set, or empty, and the state is shared: its secrets would be encrypted for this machine alone"
         remedy = "set it, or PULUMI_CONFIG_PASSPHRASE_FILE, to what all who deploy have; or choose a `secrets_provider`"
         raise InvalidConfiguration(PASSPHRASE_VARIABLES[0], fault, remedy)
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import quote
 
 from ..project import REHEARSE, Project
 from . import clock, kept, world
@@ -23,7 +24,9 @@ _NO_ACCOUNT = {
     "AWS_SECRET_ACCESS_KEY": "rehearsal",
     "AWS_SESSION_TOKEN": "rehearsal",
     "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
+    # A profile of the user's own is not there in a rehearsal, and boto3 complains of one that isn't.
+    "AWS_PROFILE": "rehearsal",
+    "AWS_DEFAULT_PROFILE": "rehearsal",
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "GOOGLE_APPLICATION_CREDENTIALS": os.devnull,
     "GOOGLE_OAUTH_ACCESS_TOKEN": "rehearsal",
@@ -85,15 +88,24 @@ def make(root: Path) -> dict[str, str]:
         (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in CLOUDS:
         _write_plugin(root / "home", name)
+    of_aws = root / "home" / "aws-config"
+    world.write_whole(of_aws, "[profile rehearsal]\n", mode=0o600)
     return {
         "PULUMI_HOME": str(root / "home"),
-        "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
+        "PULUMI_BACKEND_URL": f"file://{quote(str(root / 'state'))}",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         world.VARIABLE: str(root / "worlds"),
         clock.VARIABLE: os.environ.get(clock.VARIABLE, str(clock.DEFAULT_SCALE)),
         **_NO_ACCOUNT,
+        "AWS_CONFIG_FILE": str(of_aws),
+        **{name: _without_proxy(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")},
     }
+
+
+def _without_proxy(said: str) -> str:
+    """What is not asked through a proxy: what the user says, and this machine, where the doubles are."""
+    return ",".join(filter(None, [said, "127.0.0.1", "localhost"]))
 
 
 def worlds(project: Project) -> list[world.World]:

@@ -31,6 +31,7 @@ _NEVER = frozenset({".git", ".venv", "venv", "__pycache__", ".bentoship"})
 _NEVER_FILES = (
     *(".DS_Store", "/environments/", "/infra/Pulumi.*.yaml", "/bentofile.lock"),
     *("*.answers.jsonl", "*.jsonl.json", "*.unfinished"),
+    "gha-creds-*.json",  # credentials, which google-github-actions/auth puts into the folder that is checked out
 )
 """What commands write, and what says where to deploy: with it in a release, each command would make another one. The
 lock is in it anyway."""
