@@ -79,6 +79,9 @@ golden: setup-tests ## write what each target declares again, for review
 docs: setup ## write the generated pages again
 	@$(BIN)/python docs/generate.py
 
-clean: ## stop what runs, then remove what was made
-	@test ! -x $(BIN)/bentoship || for file in environments/*.yaml; do $(BIN)/bentoship destroy $$(basename $$file .yaml) --yes || exit 1; done
+clean: ## stop what `make up` has started, then remove what was made
+	@test ! -x $(BIN)/bentoship || $(BIN)/bentoship destroy $(ENVIRONMENT) --yes
+	@left=$$(find .bentoship/state -name '*.json' -path '*/stacks/*' 2>/dev/null); test -z "$$left" || { \
+	  echo "make: what these stacks have made would be forgotten; bentoship destroy their environments first:"; \
+	  echo "$$left"; exit 1; }
 	@rm -rf $(VENV) .bench .bentoship models/*.joblib .pytest_cache .mypy_cache .ruff_cache

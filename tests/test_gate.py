@@ -60,6 +60,20 @@ def test_a_front_that_does_not_lead_there_yet_is_asked_again_for_a_while():
         assert len(service.asked) == 3
 
 
+def test_a_release_that_breaks_off_its_answer_is_asked_once_and_who_stops_waits_no_longer():
+    def breaks_off(_path, _body):
+        raise ConnectionError
+
+    with FakeService(reply=breaks_off, releases=("a" * 12,)) as service:
+        with pytest.raises(GateFailed, match="no answer to a golden example"):
+            gate.replay(service.url, [SALARY], release="a" * 64, settle=20)
+        assert len(service.asked) == 1
+    words = iter([None, None, "the gate was cancelled"])
+    with FakeService(reply=lambda _path, _body: as_json("none", 404)) as service, pytest.raises(GateFailed) as failure:
+        gate.replay(service.url, [SALARY], stopped=lambda: next(words), release="a" * 64, settle=20)
+    assert "the gate was cancelled" in str(failure.value)
+
+
 def test_a_failure_of_the_release_itself_is_asked_for_once():
     with FakeService(reply=lambda _path, _body: as_json("broken", 503), releases=("a" * 12,)) as service:
         with pytest.raises(GateFailed, match="answered 503"):

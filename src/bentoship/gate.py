@@ -99,7 +99,8 @@ def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT, release:
         response = _post(f"{url}{example.path}", example.body, headers, timeout)
     except httpx.HTTPError as error:
         fault = f"no answer to a golden example ({type(error).__name__})"
-        raise _NotTheRelease(f"{url}{example.path}", fault) from error
+        kind = _NotTheRelease if isinstance(error, httpx.ConnectError) else GateFailed
+        raise kind(f"{url}{example.path}", fault) from error
     if other := _other(response, release):
         raise _NotTheRelease(f"{url}{example.path}", f"answered {response.status_code}{other}")
     if response.status_code == httpx.codes.UNAUTHORIZED:
@@ -196,7 +197,7 @@ def replay(
         if sentence := stopped():
             raise GateFailed(url, sentence)
         begin = time.monotonic()
-        found = _problems(url, number, example, release, until)
+        found = _problems(url, number, example, release, until, stopped)
         problems.extend(found)
         answered.append(Answered(path=example.path, met=not found, seconds=round(time.monotonic() - begin, 4)))
     if problems:
@@ -224,7 +225,9 @@ def heard(sentence: str, examples: Sequence[Example]) -> tuple[Answered, ...] | 
     )
 
 
-def _problems(url: str, number: int, example: Example, release: str, until: float) -> Sequence[Problem]:
+def _problems(
+    url: str, number: int, example: Example, release: str, until: float, stopped: Callable[[], str | None]
+) -> Sequence[Problem]:
     """What is wrong with the answer to a golden example."""
     while True:
         try:
@@ -233,6 +236,8 @@ def _problems(url: str, number: int, example: Example, release: str, until: floa
         except _NotTheRelease as error:
             if time.monotonic() > until:
                 return error.problems
+            if sentence := stopped():
+                raise GateFailed(url, sentence) from None
             time.sleep(_POLL)
         except GateFailed as error:
             return error.problems

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pulumi
 from pydantic import ValidationError
@@ -52,18 +53,28 @@ def _refuse_another_past(stack: str, intent: Intent) -> None:
     Another machine has changed the stack since the intent was made: going on would take its release away, and forget
     that it ever was. An update holds the stack's lock here, so that nobody can change it between this look and the end.
     """
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
-    found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value["outputs"]
-    ledger = Ledger.read(found.get("ledger"))
-    if intent.before in ("", ledger.digest):
+    ledger = Ledger.read(_outputs(stack).get("ledger"))
+    if intent.before in ("", ledger.digest) or not ledger.entries:
         return
-    newest = ledger.attempted if ledger.entries else None
-    who = f" ({newest.by}, {newest.at})" if newest else ""
+    newest = ledger.attempted
     environment = stack.partition("-")[0]
     raise pulumi.RunError(
-        f"{stack}: was changed from elsewhere since this folder's last command{who}, and nothing is changed now; "
+        f"{stack}: was changed since the last command that ended here ({newest.by}, {newest.at}), and nothing is "
+        "changed now; "
         f"`bentoship up {environment}` deploys what is here, `bentoship history {environment}` lists what there was"
     )
+
+
+def _outputs(stack: str) -> Mapping[str, Any]:
+    """What the last update of the stack has written."""
+    full = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
+    for name in (full, stack):  # states that are older than projects in their paths know the short name alone
+        try:
+            found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value
+            return dict(found["outputs"])
+        except Exception as error:  # noqa: BLE001 - the SDK has no better type
+            fault = str(error)
+    raise pulumi.RunError(f"{stack}: its outputs can't be read: {fault}")
 
 
 def _provision(project: Project, deployment: Deployment, intent: Intent) -> None:

@@ -53,6 +53,16 @@ def test_a_shared_state_gets_no_made_up_passphrase(project, monkeypatch):
     assert stack(project).name == "dev-api"
 
 
+def test_what_was_made_up_for_this_machine_is_not_used_for_others_without_a_word(project, monkeypatch):
+    say_backend(project, "file://../.bentoship/state")
+    stack(project)
+    say_backend(project, "s3://acme-state")
+    with pytest.raises(InvalidConfiguration, match=r"\.bentoship/passphrase, .* can be that file"):
+        stack(project)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", str(project.home / "passphrase"))
+    assert stack(project).name == "dev-api"
+
+
 def test_a_state_of_the_last_login_is_shared_as_well(project, tmp_path, monkeypatch):
     (project.infra / "Pulumi.yaml").write_text("name: models\n")
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))

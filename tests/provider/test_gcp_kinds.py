@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from bentoship.errors import EngineMissing, InvalidConfiguration, UpdateFailed
+from bentoship.patience import CLOCK
 from bentoship.provider import gcp
 from fake_google import VARIABLES, FakeGoogle
 
@@ -303,11 +304,33 @@ def test_what_google_will_do_in_a_while_is_asked_again(at, refusal):
         assert google.paths().count(f"POST {service}/versions") == 3
 
 
+def test_what_somebody_else_makes_is_awaited(at):
+    service = f"{APP}/services/default"
+    there = (409, "Version bentoship already exists")
+    with FakeGoogle({f"GET {service}": [404, 404, READY], f"POST {service}/versions": [there]}) as google:
+        at(google)
+        fields = {"application": APP, "account": "a@acme.iam.gserviceaccount.com", "files": {}}
+        gcp.AppEngineDefault().create(gcp.AppEngineDefaultInputs(project="acme", **fields))
+        assert google.paths().count(f"GET {service}") == 3
+
+
 def test_of_two_that_make_the_application_of_a_project_both_have_it(at):
     there = (409, "The project already exists as an App Engine application")
-    with FakeGoogle({f"GET {APP}": [404, READY], "POST apps": [there]}) as google:
+    with FakeGoogle({f"GET {APP}": [404, 404, READY], "POST apps": [there]}) as google:
         at(google)
         assert gcp.AppEngineApplication().create(application())[1]["code_bucket"] == "staging.acme"
+
+
+def test_what_an_account_was_given_is_known_after_a_while(monkeypatch):
+    asked, told = gcp.IamGrantsInputs(account="a@acme.iam.gserviceaccount.com"), []
+    monkeypatch.setenv(CLOCK, "0.0001")
+    assert gcp.IamGrants(told.append).create(asked) == ("a@acme.iam.gserviceaccount.com/grants", {})
+    assert "in 120 seconds" in told[0]
+    monkeypatch.delenv(CLOCK)
+    cancelled = gcp.IamGrants()
+    cancelled.cancel()
+    with pytest.raises(UpdateFailed, match="the update was cancelled"):
+        cancelled.create(asked)
 
 
 def test_cancelling_ends_the_wait_for_something_else(at):

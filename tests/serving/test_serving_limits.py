@@ -238,8 +238,9 @@ LAST = ASK % b"connection: close\r\n" + NUMBER
         [ASK % UPGRADE, NUMBER + LAST],
         [(ASK % UPGRADE)[:60], (ASK % UPGRADE)[60:] + NUMBER[:5], NUMBER[5:] + LAST],
         [b"GET /livez HTTP/1.1\r\nhost: a\r\n%s\r\n" % UPGRADE + LAST],
+        [ASK % UPGRADE + NUMBER + LAST + b"more that nobody asked for"],
     ],
-    ids=["whole", "head and body", "pieces", "without a body"],
+    ids=["whole", "head and body", "pieces", "without a body", "more"],
 )
 def test_a_client_that_would_rather_speak_another_protocol_is_answered_in_this_one(limited, pieces) -> None:
     with socket.create_connection(("127.0.0.1", limited.port), timeout=PATIENCE) as connection:
@@ -249,6 +250,11 @@ def test_a_client_that_would_rather_speak_another_protocol_is_answered_in_this_o
             time.sleep(0.05)  # so that they come one by one
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.count(b"HTTP/1.1 ") == answer.count(b"HTTP/1.1 200 ") == 2
+
+
+def test_many_that_would_rather_speak_another_protocol_are_answered_one_by_one(limited) -> None:
+    ask = b"GET /livez HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"
+    assert limited.raw(ask * 1500 + LAST).count(b"HTTP/1.1 200 ") == 1501
 
 
 def test_a_tunnel_is_refused(limited) -> None:

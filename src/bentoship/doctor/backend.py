@@ -19,10 +19,11 @@ def check(project: Project | None) -> Iterator[Finding]:
         return
     settings(project)
     url, source = backend.named(project.infra)
-    if url:
+    if url and source != backend.LOGIN:
         yield _backend(project, url, source)
     else:
-        message = "infra/Pulumi.yaml names none, so the state goes where this machine last logged in"
+        where = f" ({_without_secrets(url)})" if url else ""
+        message = f"infra/Pulumi.yaml names none, so the state goes where this machine last logged in{where}"
         yield Finding("backend", "warning", message, "say `backend: {url: …}` there, and every machine agrees")
 
 

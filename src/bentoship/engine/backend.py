@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import yaml
 
 VARIABLE = "PULUMI_BACKEND_URL"
+LOGIN = "the last `pulumi login`"
 
 
 def named(infra: Path) -> tuple[str, str]:
@@ -27,12 +28,12 @@ def named(infra: Path) -> tuple[str, str]:
     backend = described.get("backend") if isinstance(described, dict) else None
     if url := str(backend.get("url") or "") if isinstance(backend, dict) else "":
         return url, "infra/Pulumi.yaml"
-    return (url, "`pulumi login`") if (url := _logged_in()) else ("", "")
+    return (url, LOGIN) if (url := _logged_in()) else ("", "")
 
 
 def _logged_in() -> str:
     """The backend of the last login, which the engine keeps in its home."""
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    home = Path(os.environ.get("PULUMI_CREDENTIALS_PATH") or os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     try:
         return str(json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current") or "")
     except (OSError, ValueError, AttributeError):

@@ -105,11 +105,18 @@ class Attempt:
 
     def _overtaken(self, intent: Intent) -> StackLocked | None:
         """The error for a stack that somebody else has changed since this command read it."""
-        now = Remembered.read(self.stack.outputs() or {}).ledger
-        if now.digest in (intent.before, intent.ledger.digest) or not now.entries:
+        now = self.ledger_now()
+        if now is None or now.digest in (intent.before, intent.ledger.digest) or not now.entries:
             return None
         fault = f"was changed by {now.attempted.by} while this command was at work, which has changed nothing"
         return StackLocked(self.stack.name, fault, "run the same command again")
+
+    def ledger_now(self) -> Ledger | None:
+        """What the stack remembers by now; None when it can't be asked."""
+        try:
+            return Remembered.read(self.stack.outputs() or {}).ledger
+        except BentoshipError:
+            return None
 
     @property
     def _offered(self) -> Path:
@@ -211,7 +218,10 @@ def move(attempt: Attempt, before: Remembered, wanted: Intent) -> Deployed:
             attempt.tell(f"{attempt.stack.name}: going back to release {before.ledger.live.short}")
             entry = seen.entry({"engine": round(time.time() - begun, 3)})
             failed = before.ledger.fail(entry, str(failure))
-            _go_back(attempt, before.intent(failed, before.configuration))
+            # An update that fails once the pointer has moved, at a deletion, has written its ledger already.
+            now = attempt.ledger_now() or before.ledger
+            back = before.intent(failed, before.configuration).model_copy(update={"before": now.digest})
+            _go_back(attempt, back)
         raise
     return _deployed(attempt.deployment, wanted.ledger, outcome)
 

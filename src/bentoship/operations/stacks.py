@@ -63,15 +63,18 @@ def _check_backend(project: Project, environment: Environment) -> None:
     In a folder whose path the engine misreads; or shared, with a passphrase that would be made up here, or is empty.
     """
     url, _ = backend.named(project.infra)
-    if url.startswith("file://") and any(letter in str(project.root) for letter in _OF_URLS) and not project.rehearses:
+    is_relative = url.startswith("file://.")
+    if is_relative and any(letter in str(project.root) for letter in _OF_URLS) and not project.rehearses:
         fault = f"has one of {' '.join(_OF_URLS)} in it, which the folder of a state can't have"
         raise InvalidConfiguration(str(project.root), fault, "move the project, or name another backend")
     is_shared = bool(url) and not url.startswith("file://") and not project.rehearses
-    if not is_shared or environment.secrets_provider != "passphrase" or (project.home / "passphrase").exists():
+    if not is_shared or environment.secrets_provider != "passphrase":
         return
     if not any(os.environ.get(name) for name in PASSPHRASE_VARIABLES):
         fault = "is not set, or empty, and the state is shared: its secrets would be encrypted for this machine alone"
         remedy = "set it, or PULUMI_CONFIG_PASSPHRASE_FILE, to what all who deploy have; or choose a `secrets_provider`"
+        if (project.home / "passphrase").exists():
+            remedy += "; .bentoship/passphrase, which was made here for a state of this machine, can be that file"
         raise InvalidConfiguration(PASSPHRASE_VARIABLES[0], fault, remedy)
 
 

@@ -9,7 +9,7 @@ from .. import _version
 from .aws import BeanstalkVersion, InstanceRefresh
 from .azure import PublicAddress, RollingUpgrade, SlotSwap
 from .gate import Gate
-from .gcp import AppEngineApplication, AppEngineDefault, AppEngineService, AppEngineVersion, GroupRollout
+from .gcp import AppEngineApplication, AppEngineDefault, AppEngineService, AppEngineVersion, GroupRollout, IamGrants
 from .kinds import Kind, KindProvider
 from .local import Router, Service, Traffic
 from .pin import Pin
@@ -30,6 +30,7 @@ def kinds(tell: Tell) -> dict[str, Kind[Any]]:
         "bentoship:gcp:AppEngineService": AppEngineService(),
         "bentoship:gcp:AppEngineVersion": AppEngineVersion(tell),
         "bentoship:gcp:GroupRollout": GroupRollout(tell),
+        "bentoship:gcp:IamGrants": IamGrants(tell),
         "bentoship:index:Gate": Gate(tell),
         "bentoship:index:Pin": Pin(),
         "bentoship:local:Router": Router(),

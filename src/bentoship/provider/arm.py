@@ -62,6 +62,11 @@ class Refusal(Exception):
         return self.status in _BUSY or self.is_later
 
     @property
+    def is_late(self) -> bool:
+        """Whether Azure is at it, as far as is known, and took longer than anybody waits."""
+        return self.status == httpx.codes.GATEWAY_TIMEOUT or self.code == httpx.ReadTimeout.__name__
+
+    @property
     def is_throttled(self) -> bool:
         """Whether nothing is wrong but the moment."""
         return self.status == httpx.codes.TOO_MANY_REQUESTS or self.is_later
@@ -82,7 +87,8 @@ class Patience:
 
     def pause(self, seconds: float, seen: str) -> None:
         """Pause for so long; UpdateFailed as `wait` raises it."""
-        if self._cancelled.wait(patience(seconds)):
+        left = max(0.0, self._end - time.monotonic())
+        if self._cancelled.wait(min(patience(seconds), left)):
             raise UpdateFailed(self.where, f"the update was cancelled ({seen})")
         if time.monotonic() > self._end:
             raise UpdateFailed(self.where, f"{seen} after {self._seconds:.0f} seconds")
@@ -138,7 +144,10 @@ class Arm:
         query: Mapping[str, str] | None = None,
         timeout: float = _TIMEOUT,
     ) -> dict[str, Any]:
-        """The JSON that Azure answers, once the operation that the request starts has ended; Refusal otherwise."""
+        """The JSON that Azure answers, once the operation that the request starts has ended; Refusal otherwise.
+
+        A POST whose answer may take longer than usual, `timeout` seconds, is one that may be done twice.
+        """
         response = self._send(method, path, {"api-version": version, **(query or {})}, body, timeout)
         answer = _json(response)
         if follow := response.headers.get("Azure-AsyncOperation"):
@@ -163,10 +172,10 @@ class Arm:
         timeout: float = _TIMEOUT,
     ) -> httpx.Response:
         # What must not be done twice, such as a swap, is asked for once, whatever becomes of the answer.
-        attempts = 1 if method == "POST" and not url.endswith("/list") else ATTEMPTS
-        is_once, pause = attempts == 1, _FIRST_RETRY
+        is_patient = timeout > _TIMEOUT
+        is_once = method == "POST" and not url.endswith("/list") and not is_patient
+        attempts, pause = 1 if is_once else ATTEMPTS, _FIRST_RETRY
         while True:
-            attempts -= 1
             try:
                 response = self._client.request(method, url, params=query, json=body, timeout=timeout)
             except httpx.TransportError as error:
@@ -175,7 +184,8 @@ class Arm:
                 if response.is_success:
                     return response
                 refusal = _refusal(response.status_code, _json(response), response.headers.get("Retry-After", ""))
-            if not refusal.may_pass or (attempts < 1 and (is_once or not refusal.is_throttled)):
+            attempts -= 0 if refusal.is_throttled and not is_once else 1
+            if not refusal.may_pass or attempts < 1 or (is_patient and refusal.is_late):
                 raise refusal
             self._patience.pause(max(pause, refusal.retry_after), str(refusal))
             pause = min(2 * pause, _LONGEST_RETRY)

@@ -178,7 +178,7 @@ class _Site:
         try:
             self.arm.ask("POST", f"{self.slot}/restart", _WEB, query=hard, timeout=SYNCHRONOUS_TIMEOUT)
         except Refusal as refusal:
-            if refusal.status not in (UNHEARD, httpx.codes.GATEWAY_TIMEOUT):
+            if not refusal.is_late:
                 raise
 
     def swap(self) -> None:

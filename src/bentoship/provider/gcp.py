@@ -2,6 +2,7 @@
 
 AppEngineApplication  the one application of a project: made where there is none, used where there is one, never removed
 AppEngineDefault      its service `default`, which must be there before any other, likewise
+IamGrants             what a new service account may do, once all of Google Cloud knows of it
 AppEngineVersion      a version that has really started; what stopped it is told in App Engine's own words
 AppEngineService      the service, which goes with all its versions: App Engine deletes no version that has traffic
 GroupRollout          a group's machines replaced by those of another template, for as long as it moves on
@@ -23,6 +24,7 @@ import httpx
 
 from ..deployment import Frozen
 from ..errors import InvalidConfiguration, UpdateFailed
+from ..patience import pace
 from .aws import Patience
 from .google import AlreadyThere, Google
 from .kinds import Kind
@@ -36,6 +38,40 @@ OPERATION_SECONDS = 1800.0
 _SHOWN = 5
 _HARD_LIMIT = "memory limit"
 """What App Engine's log says of an instance that it ended: Exceeded hard memory limit of … MiB with … MiB."""
+
+
+GRANTS_SECONDS = 120.0
+"""How long it takes as a rule until a grant is known everywhere ("Access change propagation", IAM documentation). App
+Engine looks at once, and the build of a version fails for ever: the account can't be asked whether it may already."""
+
+
+class IamGrantsInputs(Frozen):
+    """Whose grants."""
+
+    account: str
+    """Address of the service account."""
+
+
+class IamGrants(Kind[IamGrantsInputs]):
+    """What a service account has been given, and can be used by now."""
+
+    inputs = IamGrantsInputs
+    replace_on: ClassVar[frozenset[str]] = frozenset({"account"})
+
+    def __init__(self, tell: Tell = lambda _: None) -> None:
+        self._tell = tell
+        self._cancelled = threading.Event()
+
+    def create(self, inputs: IamGrantsInputs) -> tuple[str, Properties]:
+        """Wait until they are known; UpdateFailed when that is cancelled."""
+        self._tell(f"service account {inputs.account}: its rights are known everywhere in {GRANTS_SECONDS:.0f} seconds")
+        if self._cancelled.wait(pace(GRANTS_SECONDS)):
+            raise UpdateFailed(f"service account {inputs.account}", "the update was cancelled")
+        return f"{inputs.account}/grants", {}
+
+    def cancel(self) -> None:
+        """Stop waiting."""
+        self._cancelled.set()
 
 
 class AppEngineApplicationInputs(Frozen):
@@ -61,10 +97,10 @@ class AppEngineApplication(Kind[AppEngineApplicationInputs]):
         google, location = Google("app_engine", where, self._cancelled), _LOCATIONS.get(inputs.region, inputs.region)
         found = google.get(f"apps/{inputs.project}")
         if found is None:
+            waiting = Patience(OPERATION_SECONDS, self._cancelled)
             with suppress(AlreadyThere):  # of two deployments of a new project one makes it
-                asked = google.post("apps", {"id": inputs.project, "locationId": location})
-                google.finish(asked, Patience(OPERATION_SECONDS, self._cancelled))
-            found = google.get(f"apps/{inputs.project}") or {}
+                google.finish(google.post("apps", {"id": inputs.project, "locationId": location}), waiting)
+            found = _once_there(google, f"apps/{inputs.project}", where, waiting)
         if (theirs := found.get("locationId", location)) != location:
             fault = f"is in {theirs}, for ever, and {inputs.region} is asked for"
             here = next((region for region, name in _LOCATIONS.items() if name == theirs), theirs)
@@ -73,12 +109,21 @@ class AppEngineApplication(Kind[AppEngineApplicationInputs]):
 
     def read(self, inputs: AppEngineApplicationInputs, outputs: Properties) -> Properties | None:
         """What is known of it; None when there is none."""
-        found = Google("app_engine", f"App Engine of project {inputs.project}").get(f"apps/{inputs.project}")
+        found = Google("app_engine", f"App Engine of project {inputs.project}", self._cancelled).get(
+            f"apps/{inputs.project}"
+        )
         return None if found is None else {**outputs, **_application(found)}
 
     def cancel(self) -> None:
         """Stop waiting."""
         self._cancelled.set()
+
+
+def _once_there(google: Google, path: str, where: str, waiting: Patience) -> Mapping[str, Any]:
+    """What is at `path`, as soon as whoever makes it has made it."""
+    while (found := google.get(path)) is None:
+        waiting.wait(where, "somebody else is making it")
+    return found
 
 
 class AppEngineDefaultInputs(Frozen):
@@ -105,7 +150,8 @@ class AppEngineDefault(Kind[AppEngineDefaultInputs]):
 
     def create(self, inputs: AppEngineDefaultInputs) -> tuple[str, Properties]:
         """Leave what is there; where there is nothing, deploy the page."""
-        google = Google("app_engine", f"service default of project {inputs.project}", self._cancelled)
+        where = f"service default of project {inputs.project}"
+        google = Google("app_engine", where, self._cancelled)
         service = f"apps/{inputs.project}/services/default"
         if google.get(service) is None:
             version = {
@@ -119,14 +165,16 @@ class AppEngineDefault(Kind[AppEngineDefaultInputs]):
                     {"urlRegex": ".*", "staticFiles": {"path": "index.html", "uploadPathRegex": r"index\.html"}}
                 ],
             }
-            with suppress(AlreadyThere):
-                asked = google.post(f"{service}/versions", version)
-                google.finish(asked, Patience(OPERATION_SECONDS, self._cancelled))
+            waiting = Patience(OPERATION_SECONDS, self._cancelled)
+            try:
+                google.finish(google.post(f"{service}/versions", version), waiting)
+            except AlreadyThere:
+                _once_there(google, service, where, waiting)
         return service, {}
 
     def read(self, inputs: AppEngineDefaultInputs, outputs: Properties) -> Properties | None:
         """None when somebody has removed it."""
-        google = Google("app_engine", f"service default of project {inputs.project}")
+        google = Google("app_engine", f"service default of project {inputs.project}", self._cancelled)
         return None if google.get(f"apps/{inputs.project}/services/default") is None else outputs
 
     def cancel(self) -> None:
@@ -166,7 +214,7 @@ class AppEngineVersion(Kind[AppEngineVersionInputs]):
     def create(self, inputs: AppEngineVersionInputs) -> tuple[str, Properties]:
         """Ask it, which starts an instance; UpdateFailed, with its log, when it is never ready or is too large."""
         where = f"version {inputs.version} of service {inputs.service}"
-        found = Google("app_engine", where).get(inputs.path)
+        found = Google("app_engine", where, self._cancelled).get(inputs.path)
         if found is None:
             raise UpdateFailed(where, "is gone", "run `up` again, which sees that")
         patience, url = Patience(inputs.timeout, self._cancelled), str(found["versionUrl"])
@@ -184,7 +232,7 @@ class AppEngineVersion(Kind[AppEngineVersionInputs]):
     def read(self, inputs: AppEngineVersionInputs, outputs: Properties) -> Properties | None:
         """None when there is no such version."""
         where = f"version {inputs.version} of service {inputs.service}"
-        found = Google("app_engine", where).get(inputs.path)
+        found = Google("app_engine", where, self._cancelled).get(inputs.path)
         return None if found is None else {**outputs, "url": str(found["versionUrl"])}
 
     def cancel(self) -> None:
@@ -220,7 +268,7 @@ class AppEngineService(Kind[AppEngineServiceInputs]):
 
     def read(self, inputs: AppEngineServiceInputs, outputs: Properties) -> Properties | None:
         """Its address; None when it is gone."""
-        found = Google("app_engine", f"service {inputs.service}").get(_service(inputs))
+        found = Google("app_engine", f"service {inputs.service}", self._cancelled).get(_service(inputs))
         if found is None:
             return None
         # A double says itself where it answers, since no name leads to this machine.
@@ -272,7 +320,7 @@ class GroupRollout(Kind[GroupRolloutInputs]):
     def create(self, inputs: GroupRolloutInputs) -> tuple[str, Properties]:
         """Wait for as long as machines come; UpdateFailed, with the group's own errors, when none does any more."""
         where = f"instance group {inputs.group}"
-        google, begun = Google("compute", where), time.time()
+        google, begun = Google("compute", where, self._cancelled), time.time()
         seen, most, patience = "", 0, Patience(inputs.patience, self._cancelled)
         while True:
             group = google.get(inputs.path)
@@ -292,7 +340,7 @@ class GroupRollout(Kind[GroupRolloutInputs]):
 
     def read(self, inputs: GroupRolloutInputs, outputs: Properties) -> Properties | None:
         """The template that the group would start its next machine from; None when there is no group."""
-        group = Google("compute", f"instance group {inputs.group}").get(inputs.path)
+        group = Google("compute", f"instance group {inputs.group}", self._cancelled).get(inputs.path)
         if group is None:
             return None
         theirs = group.get("versions", [{}])[0].get("instanceTemplate", "")

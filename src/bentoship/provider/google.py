@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -95,22 +96,25 @@ class Google:
             raise UpdateFailed(self._where, f"Google Cloud answered: {error.get('message', error)}")
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any] | None:
-        waited, pause = 0.0, _FIRST_PAUSE
+        waited: dict[float, float] = defaultdict(float)
+        pause = _FIRST_PAUSE
         while True:
+            limit = _FAULT_SECONDS
             try:
                 answer = httpx.request(
                     method, f"{self._base}{path}", json=body, headers=_proof(self._where), timeout=30
                 )
             except httpx.HTTPError as error:
-                if waited >= _FAULT_SECONDS:
+                if waited[limit] >= limit:
                     fault = f"{self._base} does not answer ({type(error).__name__}: {error})"
                     raise UpdateFailed(self._where, fault, f"{PAGE} says what a deployer needs") from error
             else:
-                if waited >= patience(_may_pass_in(answer)):
+                limit = _may_pass_in(answer)
+                if waited[limit] >= patience(limit):
                     return self._read(answer)
             if self._cancelled.wait(pause):
                 raise UpdateFailed(self._where, "the update was cancelled")
-            waited += pause
+            waited[limit] += pause
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _read(self, answer: httpx.Response) -> Mapping[str, Any] | None:
@@ -121,7 +125,8 @@ class Google:
             return found
         fault = f"Google Cloud answered {answer.status_code}: {_message(answer)}"
         status = HTTPStatus.TOO_MANY_REQUESTS if _is_over_quota(answer) else HTTPStatus(answer.status_code)
-        kind = AlreadyThere if status is HTTPStatus.CONFLICT else UpdateFailed
+        is_there = status is HTTPStatus.CONFLICT and not _may_pass_in(answer)
+        kind = AlreadyThere if is_there else UpdateFailed
         raise kind(self._where, fault, _REMEDIES.get(status, ""))
 
 

@@ -260,6 +260,13 @@ class AppEngineDefault(_Ours):
         super().__init__("gcp:AppEngineDefault", name, inputs, opts)
 
 
+class IamGrants(_Ours):
+    """What a service account has been given; creating it waits until all of Google Cloud knows of that."""
+
+    def __init__(self, name: str, *, account: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gcp:IamGrants", name, {"account": account}, opts)
+
+
 class AppEngineVersion(_Ours):
     """A version of App Engine that has started, on an address of its own; creating it fails otherwise."""
 

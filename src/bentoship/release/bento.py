@@ -29,7 +29,7 @@ VERSION = "sealed"
 """Version of every Bento in a release. The release's id says which one it is, and isn't known yet."""
 _CREATED = re.compile(r"^creation_time: .*$", re.MULTILINE)
 _ANY_DAY = "creation_time: '1980-01-01T00:00:00+00:00'"
-_NOT_USED = ("docker", "conda")
+_NOT_USED = ("docker", "conda", "envs")
 _LOG_LINES = 3
 
 

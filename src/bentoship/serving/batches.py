@@ -80,6 +80,7 @@ class Batches:
     def _give_up(self) -> None:
         """Stop the call that runs when nobody waits for its answer any more: the next batch waits behind it."""
         if self._work and self._running and all(one.answer.done() for one in self._running):
+            self._running = ()  # it is asked once: what it does to end is not to be broken off
             self._work.cancel()
 
     async def _run_all(self) -> None:
@@ -121,7 +122,8 @@ class Batches:
             work = asyncio.current_task()
             if work is None or not all(one.answer.done() for one in batch):
                 raise
-            work.uncancel()
+            while work.uncancel():
+                pass
         except Exception as fault:  # noqa: BLE001 -- whatever the user's service raises is raised to who asked
             _refuse(batch, fault)
         finally:

@@ -111,18 +111,23 @@ class Connection(HttpToolsProtocol):
             self._turn_away(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too long")
 
     def _feed(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-        except httptools.HttpParserUpgrade as upgrade:
-            if self.is_refusing_upgrade:
-                self._read_without_upgrade(data[upgrade.args[0] :])
-            else:
-                self.handle_websocket_upgrade()
+        rest = memoryview(data)
+        while not self.transport.is_closing():
+            try:
+                self.parser.feed_data(rest)
+                return
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                if not self.is_refusing_upgrade:
+                    self.handle_websocket_upgrade()
+                    return
+                rest = rest[upgrade.args[0] :]
+                self._read_without_upgrade()
 
-    def _read_without_upgrade(self, rest: bytes) -> None:
-        """Read the request again as one that asks for no other protocol: a server may ignore that (RFC 9110, 7.8).
+    def _read_without_upgrade(self) -> None:
+        """Read the head again as one that asks for no other protocol: a server may ignore that (RFC 9110, 7.8).
 
         The parser skips the body of a request that asks for one, and what comes next would be read as a request
         (github.com/MagicStack/httptools/issues/124). The clients of the JDK ask for HTTP/2 in each request.
@@ -133,8 +138,9 @@ class Connection(HttpToolsProtocol):
             return
         kept = [b"%s: %s" % header for header in self.headers if header[0] not in _OF_UPGRADE]
         closing = [] if self.parser.should_keep_alive() else [b"connection: close"]
-        self.parser = httptools.HttpRequestParser(self)
-        self._feed(b"\r\n".join([b"%s %s HTTP/1.1" % (method, self.url), *kept, *closing, b"", rest]))
+        head = b"\r\n".join([b"%s %s HTTP/1.1" % (method, self.url), *kept, *closing, b"", b""])
+        self.parser = _parser(self)
+        self.parser.feed_data(head)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -218,8 +224,10 @@ class Connection(HttpToolsProtocol):
     def look(self, now: float) -> None:
         """Close the connection if its client takes too long."""
         patience = self.limits.client_seconds
-        if self.stalled_since and (unsent := self.transport.get_write_buffer_size()) != self.unsent:
-            self.stalled_since, self.unsent = now, unsent
+        if self.stalled_since:
+            unsent = self.transport.get_write_buffer_size()
+            self.stalled_since = now if unsent < self.unsent else self.stalled_since
+            self.unsent = unsent
         is_idle = self.cycle is None or self.cycle.response_complete
         if self.stalled_since and now - self.stalled_since > patience:
             self.transport.abort()
@@ -286,6 +294,13 @@ class Connection(HttpToolsProtocol):
             cycle.response_started = cycle.response_complete = True
             cycle.message_event.set()
         self.transport.close()
+
+
+def _parser(connection: Connection) -> Any:
+    """A parser as uvicorn makes one: what comes after a request that ends the connection is dropped, and no fault."""
+    parser = httptools.HttpRequestParser(connection)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser
 
 
 def _raw(status: HTTPStatus, body: bytes, more: list[str], *, kept: bool) -> bytes:

@@ -14,7 +14,15 @@ DomainName = Annotated[
         "load balancer, which alone can use such a certificate, are made",
     ),
 ]
-PlainHttp = Annotated[bool, Field(description="`true` asks for plain HTTP, which is what there is without `domain`")]
+PlainHttp = Annotated[bool, Field(description="`true` asks for plain HTTP; say either this or `domain`")]
+
+
+def url(domain: str, host: str) -> str:
+    """Where a service answers under `domain`, whose load balancer is at `host`.
+
+    The hosts of a rehearsal are addresses of this machine, with a port, to which the name doesn't lead.
+    """
+    return f"http://{host}" if host.startswith("127.0.0.1:") else f"https://{domain}"
 
 
 def refuse_neither_or_both(domain: str | None, http: bool) -> None:  # noqa: FBT001 - it is the field's own name

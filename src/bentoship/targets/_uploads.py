@@ -17,7 +17,7 @@ def options(workload: Workload, release: ReleaseRef, *unseen: str) -> dict[str, 
     deleted since, such a machine must not put an empty one in its place.
     """
     kept = {"ignore_changes": list(unseen), "retain_on_delete": release.id not in workload.pruned}
-    if archive(workload, release) is not None:
+    if archive(workload, release) is not None or release.id in workload.pruned:
         return kept
     refusing = pulumi.ResourceHook(
         f"upload-{release.short}", lambda _: _refuse(release), pulumi.ResourceHookOptions(on_dry_run=True)
@@ -31,14 +31,17 @@ def archive(workload: Workload, release: ReleaseRef) -> Path | None:
     return found if found is not None and found.is_file() else None
 
 
-def asset(workload: Workload, release: ReleaseRef) -> pulumi.FileAsset | None:
+def asset(workload: Workload, release: ReleaseRef) -> pulumi.Asset | None:
     """What is uploaded; None when there is nothing here to upload."""
-    found = archive(workload, release)
-    return None if found is None else pulumi.FileAsset(str(found))
+    if found := archive(workload, release):
+        return pulumi.FileAsset(str(found))
+    # What is about to be pruned, and has been deleted by somebody, is put there for the moment that this takes.
+    return pulumi.StringAsset("pruned") if release.id in workload.pruned else None
 
 
 def _refuse(release: ReleaseRef) -> None:
     raise RuntimeError(
         f"release {release.short} is stored there no more, and its sealed zip is not on this machine: run the same "
-        f"command where .bentoship/releases/ has it, or build it again from its commit; `bentoship prune` forgets it"
+        f"command where .bentoship/releases/ has it, or build it again from its commit; `bentoship prune --keep 1` "
+        f"forgets all but the live release and the one before it"
     )

@@ -14,7 +14,7 @@ from ..hosts.plane import Plane
 from ..world import Resource
 from .api import Api, now
 from .appengine import FLEXIBLE, SPLIT, STANDARD
-from .balancing import BACKEND, CHECK, GLOBAL_RULE, PLAIN, ROUTES, RULE
+from .balancing import BACKEND, CHECK, GLOBAL_RULE, PLAIN, ROUTES, RULE, SECURE
 from .compute import GROUP, INSTANCE, TARGET
 from .groups import Group
 from .machines import Machines
@@ -153,7 +153,8 @@ class Hosting:
 
     async def _listen(self, resource: Resource) -> Properties:
         """Answer for the backend that the rule leads to; what only sends to HTTPS has nothing to answer here."""
-        routes = self._behind(PLAIN, str(resource.properties["target"]), "urlMap")
+        target = str(resource.properties["target"])
+        routes = self._behind(PLAIN, target, "urlMap") or self._behind(SECURE, target, "urlMap")
         backend = self._behind(ROUTES, routes, "defaultService")
         address = str(resource.properties["ipAddress"])
         if backend in self._balancers and address.startswith("127.0.0.1:"):

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from ...deployment import ReleaseRef, Workload
 from ...provider.resources import BeanstalkVersion, Gate
+from .._domain import url as under
 from ._network import Network, let_in, let_out, network, security_group
 from ._settings import Wiring, settings
 from ._shared import (
@@ -198,7 +199,7 @@ def _url(place: Place, domain: Domain | None, environment: aws.elasticbeanstalk.
     record = aws.route53.Record(  # an alias, since a domain at the top of its zone takes no CNAME
         place.name, zone_id=domain.zone, name=domain.name, type="A", aliases=[alias], opts=place.options()
     )
-    return record.id.apply(lambda _: f"https://{domain.name}")
+    return pulumi.Output.all(environment.cname, record.id).apply(lambda known: under(domain.name, known[0]))
 
 
 def _alarms(

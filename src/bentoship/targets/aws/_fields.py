@@ -69,7 +69,10 @@ class AwsTarget(Target):
         default=None, pattern=r"^arn:[^:]+:sns:", description="ARN of the SNS topic that the alarms are sent to"
     )
     latency_alarm_seconds: float = Field(
-        default=1, gt=0, description="an alarm goes off when the slowest 1 % of the requests take longer, in seconds"
+        default=1,
+        gt=0,
+        description="an alarm goes off when the slowest 1 % of the requests take longer, in seconds; not on one "
+        "machine of EC2, where nothing counts them",
     )
     tags: dict[str, str] = Field(
         default_factory=dict,

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from ...deployment import ReleaseRef, Workload
 from ...provider.resources import Gate, InstanceRefresh
+from .._domain import url as under
 from ._fields import AwsTarget
 from ._hosts import BOOT_SECONDS, PORT, Host, host
 from ._machine import machine_revision
@@ -190,7 +191,7 @@ def _url(place: Place, domain: Domain | None, balancer: aws.lb.LoadBalancer) -> 
     record = aws.route53.Record(
         place.name, zone_id=domain.zone, name=domain.name, type="A", aliases=[alias], opts=place.options()
     )
-    return record.id.apply(lambda _: f"https://{domain.name}")
+    return pulumi.Output.all(balancer.dns_name, record.id).apply(lambda known: under(domain.name, known[0]))
 
 
 def _scaling(place: Place, group: aws.autoscaling.Group) -> None:

@@ -16,7 +16,6 @@ class AzureTarget(Target):
     """The fields that the targets on Azure share."""
 
     sdk: ClassVar[str] = "pulumi_azure_native"
-    stays: ClassVar[tuple[str, ...]] = ("the workspace with its logs, which Azure can bring back for 14 days",)
     forgets_within: ClassVar[float] = 120
 
     subscription: str = Field(pattern=f"^{GUID}$", description="id of the subscription that everything is made in")
@@ -25,12 +24,6 @@ class AzureTarget(Target):
         default=None,
         pattern=r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[Mm]icrosoft\.[Ii]nsights/actionGroups/[^/]+$",
         description="id of the action group that the alerts are sent to",
-    )
-    latency_alarm_seconds: float = Field(
-        default=1, gt=0, description="an alert goes off when requests take longer on average, in seconds"
-    )
-    log_retention_days: int = Field(
-        default=30, ge=30, le=730, description="how long the workspace keeps the logs, in days"
     )
     tags: dict[str, str] = Field(default_factory=dict, description="tags of yours, put on everything beside ours")
 

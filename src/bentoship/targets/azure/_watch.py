@@ -33,12 +33,12 @@ class Metric:
     """Total or Average."""
 
 
-def workspace(place: Place, target: AzureTarget) -> azure.operationalinsights.Workspace:
-    """Where logs go."""
+def workspace(place: Place, days: int) -> azure.operationalinsights.Workspace:
+    """Where logs go, and stay for so many days."""
     return azure.operationalinsights.Workspace(
         place.name,
         sku=azure.operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
-        retention_in_days=target.log_retention_days,
+        retention_in_days=days,
         **place.here,
         opts=place.options(),
     )

@@ -45,7 +45,7 @@ def provision(target: WebApp, workload: Workload) -> pulumi.Output[str]:
         f"{place.name}-{SLOT}", name=app.name, slot=SLOT, **like, opts=place.options(deleted_with=app)
     )
     closed = _close(place, app, slot)
-    logs = workspace(place, target)
+    logs = workspace(place, target.log_retention_days)
     log(place, "logs", app.id, logs.id, LOGS)
     log(place, f"{SLOT}-logs", slot.id, logs.id, LOGS)
     _monitor(place, target, plan, app, release)

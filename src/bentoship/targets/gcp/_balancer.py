@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
+from .._domain import url as under
 from ._hosts import PORT
 from ._shared import Place
 from .compute_engine import ComputeEngine
@@ -51,7 +52,8 @@ def balancer(place: Place, target: ComputeEngine, group: gcp.compute.RegionInsta
     )
     record = _record(place, place.name, zone, f"{domain}.", "A", address.address)
     parts = [_rule(place, "https", 443, address, secure.id), _redirect(place, address), record]
-    return Front(record.id.apply(lambda _: f"https://{domain}"), pulumi.Output.from_input(domain), routes.name, parts)
+    url = pulumi.Output.all(address.address, record.id).apply(lambda known: under(domain, known[0]))
+    return Front(url, pulumi.Output.from_input(domain), routes.name, parts)
 
 
 def _backend(place: Place, group: gcp.compute.RegionInstanceGroupManager) -> gcp.compute.BackendService:

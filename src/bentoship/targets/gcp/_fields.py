@@ -30,7 +30,10 @@ class GcpTarget(Target):
         "such as `projects/acme-models/notificationChannels/123`",
     )
     latency_alert_seconds: float = Field(
-        default=1, gt=0, description="an alert goes off when the slowest 1 % of the requests take longer, in seconds"
+        default=1,
+        gt=0,
+        description="an alert goes off when the slowest 1 % of the requests take longer, in seconds; on one machine, "
+        "where nothing counts them, those of the uptime check",
     )
     labels: dict[str, str] = Field(
         default_factory=dict, description="labels of yours, put beside ours on everything that takes labels"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import pulumi
@@ -12,7 +13,14 @@ import pulumi_gcp as gcp
 
 from ...deployment import ReleaseRef, Workload
 from ...errors import InvalidConfiguration
-from ...provider.resources import AppEngineApplication, AppEngineDefault, AppEngineService, AppEngineVersion, Gate
+from ...provider.resources import (
+    AppEngineApplication,
+    AppEngineDefault,
+    AppEngineService,
+    AppEngineVersion,
+    Gate,
+    IamGrants,
+)
 from ._fitting import refuse_what_does_not_fit, too_large
 from ._shared import Identity, Place, Releases, identity, keep_releases, name_of, open_place
 from ._sizes import CLASSES, flexible_size, smallest_class
@@ -44,6 +52,8 @@ def provision(target: AppEngine, workload: Workload) -> pulumi.Output[str]:
         f"{place.name}-application", project=target.project, region=target.region, opts=place.ours()
     )
     runner = identity(place, "app", {"reads": releases.bucket.name, "stages": application.code_bucket}, _ROLES)
+    known = IamGrants(f"{place.name}-grants", account=runner.email, opts=place.ours(depends_on=runner.given))
+    runner = replace(runner, given=[known])
     first = _default(place, releases, application, runner)
     versions = {kept.id: _version(place, target, workload, service, releases, runner, kept, first) for kept in deployed}
     newest = workload.serving[0]
