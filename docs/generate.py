@@ -41,14 +41,16 @@ PROVED: dict[str, dict[str, str]] = {
     "aws/elastic_beanstalk": {
         "declared": "yes: `tests/golden/aws/`",
         "engine": "over a double: `tests/targets/test_with_the_engine.py`, `tests/rehearsal/test_play.py`",
-        "served": "by its Procfile: `tests/rehearsal/test_play.py`",
+        "served": "by its Procfile: `tests/rehearsal/test_play.py`; under a domain, without TLS: "
+        "`tests/rehearsal/test_domains.py`",
         "machine": "not yet",
         "cloud": "not yet; `tests/end_to_end/test_aws.py` would",
     },
     "aws/ec2": {
         "declared": "yes: `tests/golden/aws/`",
         "engine": "over a double: `tests/targets/test_with_the_engine.py`, `tests/rehearsal/test_play.py`",
-        "served": "by its user data: `tests/rehearsal/test_play.py`",
+        "served": "by its user data: `tests/rehearsal/test_play.py`; under a domain, without TLS: "
+        "`tests/rehearsal/test_domains.py`",
         "machine": "not yet",
         "cloud": "not yet; `tests/end_to_end/test_aws.py` would",
     },
@@ -77,7 +79,8 @@ PROVED: dict[str, dict[str, str]] = {
     "gcp/compute_engine": {
         "declared": "yes: `tests/golden/gcp/`",
         "engine": "in rehearsals: `tests/rehearsal/test_play.py`",
-        "served": "in rehearsals: `tests/rehearsal/test_play.py`; HTTPS not yet",
+        "served": "in rehearsals: `tests/rehearsal/test_play.py`; under a domain, without TLS: "
+        "`tests/rehearsal/test_domains.py`",
         "machine": "not yet",
         "cloud": "not yet",
     },

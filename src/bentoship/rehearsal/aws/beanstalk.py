@@ -24,6 +24,7 @@ from ..hosts.plane import Plane
 from ..refusal import refused
 from ..world import Resource
 from . import account
+from .balancing import BALANCER
 from .behaviours import stored
 from .compute import VERSION
 from .instances import Instances
@@ -112,6 +113,7 @@ class Environment:
             if self._balancer:
                 await self._balancer.close()
             await asyncio.gather(*(self.instances.end(member.id, self.region) for member in self.members()))
+            self.plane.world("aws").remove(BALANCER, self._balancer_arn, self.region)
 
     def members(self) -> list[Resource]:
         """Its machines."""
@@ -126,9 +128,24 @@ class Environment:
     def outputs(self) -> Properties:
         """What is known of it now."""
         members = [member.id for member in self.members()]
-        return {"cname": self.address, "endpointUrl": self.address, "instances": members}
+        balancers = [] if self._is_single() else [self._balancer_arn]
+        return {
+            "cname": self.address,
+            "endpointUrl": self.address,
+            "instances": members,
+            "loadBalancers": balancers,
+        }
+
+    @property
+    def _balancer_arn(self) -> str:
+        number = account.identity("awseb", self.identity)
+        return f"arn:aws:elasticloadbalancing:{self.region}:{account.ACCOUNT}:loadbalancer/app/{number}/{number[-16:]}"
 
     async def _open(self) -> None:
+        if not self._is_single():
+            arn, tags = self._balancer_arn, {**self.tags, ENVIRONMENT_TAG: self.name}
+            made = {"arn": arn, "dnsName": self.address, "loadBalancerType": "application", "tagsAll": tags}
+            self.plane.world("aws").put(Resource(BALANCER, arn, arn, self.region, made))
         self._balancer = Balancer(self.plane.clock, _check(self.settings))
         await self._balancer.open("127.0.0.1", self.port)
 
@@ -304,8 +321,12 @@ class Environment:
             raise RuntimeError(f"environment {self.name} is not open")
         return self._balancer
 
+    def _is_single(self) -> bool:
+        """Whether one instance stands for itself, without a load balancer."""
+        return self._option(f"{_EB}:environment", "EnvironmentType", "LoadBalanced") == "SingleInstance"
+
     def _size(self) -> int:
-        if self._option(f"{_EB}:environment", "EnvironmentType", "LoadBalanced") == "SingleInstance":
+        if self._is_single():
             return 1
         return int(self._option("aws:autoscaling:asg", "MinSize", "1"))
 
