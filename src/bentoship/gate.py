@@ -99,7 +99,7 @@ def answer(url: str, example: Example, timeout: float = ANSWER_TIMEOUT, release:
         response = _post(f"{url}{example.path}", example.body, headers, timeout)
     except httpx.HTTPError as error:
         fault = f"no answer to a golden example ({type(error).__name__})"
-        kind = _NotTheRelease if isinstance(error, httpx.ConnectError) else GateFailed
+        kind = _NotTheRelease if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else GateFailed
         raise kind(f"{url}{example.path}", fault) from error
     if other := _other(response, release):
         raise _NotTheRelease(f"{url}{example.path}", f"answered {response.status_code}{other}")

@@ -257,6 +257,20 @@ def test_many_that_would_rather_speak_another_protocol_are_answered_one_by_one(l
     assert limited.raw(ask * 1500 + LAST).count(b"HTTP/1.1 200 ") == 1501
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET http://a HTTP/1.1\r\n",
+        b"GET http://a:b/ HTTP/1.1\r\n",
+        b"POST / HTTP/1.1\r\ntransfer-encoding: gzip\r\n",
+    ],
+)
+def test_what_can_not_be_read_again_is_told_so_and_is_no_fault_of_ours(limited, head) -> None:
+    answer = limited.raw(head + b"host: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n")
+    assert b"HTTP/1.1 400 " in answer
+    assert "Traceback" not in limited.log.read_text()
+
+
 def test_a_tunnel_is_refused(limited) -> None:
     assert limited.raw(b"CONNECT a:80 HTTP/1.1\r\nhost: a\r\n\r\n").startswith(b"HTTP/1.1 405 ")
 

@@ -219,9 +219,9 @@ def move(attempt: Attempt, before: Remembered, wanted: Intent) -> Deployed:
             entry = seen.entry({"engine": round(time.time() - begun, 3)})
             failed = before.ledger.fail(entry, str(failure))
             # An update that fails once the pointer has moved, at a deletion, has written its ledger already.
-            now = attempt.ledger_now() or before.ledger
-            back = before.intent(failed, before.configuration).model_copy(update={"before": now.digest})
-            _go_back(attempt, back)
+            moved = (attempt.ledger_now() or before.ledger).digest == wanted.ledger.digest
+            back = before.intent(failed, before.configuration)
+            _go_back(attempt, back.model_copy(update={"before": wanted.ledger.digest}) if moved else back)
         raise
     return _deployed(attempt.deployment, wanted.ledger, outcome)
 
@@ -267,8 +267,10 @@ def _go_back(attempt: Attempt, intent: Intent) -> None:
     try:
         attempt.run(intent)
     except EngineError as error:
-        # The pointer never moved, so the old release serves; what the new one left is removed by the next `up`.
-        attempt.tell(f"{attempt.stack.name}: could not remove what the failed release left: {error}")
+        # Where the pointer has not moved the old release serves; what the new one left is removed by the next `up`.
+        now = attempt.ledger_now()
+        live = f"; release {now.live.short} is live, as far as the stack knows" if now and now.live else ""
+        attempt.tell(f"{attempt.stack.name}: could not go back, or not wholly: {error}{live}")
 
 
 def _deployed(deployment: Deployment, ledger: Ledger, outcome: Outcome) -> Deployed:

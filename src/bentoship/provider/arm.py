@@ -32,6 +32,8 @@ SYNCHRONOUS_TIMEOUT = 240.0
 UNHEARD = 0
 """The status of a request that got no answer: whether it was heard, nobody knows."""
 _BUSY = {UNHEARD, 408, 429, 500, 502, 503, 504}
+_CUT_OFF = {error.__name__ for error in (httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError)}
+"""How a request ends that was sent: something in between does not wait as long as Azure does."""
 _LATER = re.compile(r"another operation|operation is in progress|is being (updated|modified)", re.IGNORECASE)
 """How Azure says with a 409 that the same request may be granted once something else is done."""
 _DONE, _FAILED = {"Succeeded"}, {"Failed", "Canceled"}
@@ -64,7 +66,7 @@ class Refusal(Exception):
     @property
     def is_late(self) -> bool:
         """Whether Azure is at it, as far as is known, and took longer than anybody waits."""
-        return self.status == httpx.codes.GATEWAY_TIMEOUT or self.code == httpx.ReadTimeout.__name__
+        return self.status == httpx.codes.GATEWAY_TIMEOUT or self.code in _CUT_OFF
 
     @property
     def is_throttled(self) -> bool:

@@ -89,8 +89,8 @@ def _read(folder: Path) -> tuple[Project, tuple[Written, ...]]:
 
 def _record(task: Task, work: Path) -> Recorded:
     """Put all but the packages of the release into `work`/release, and run it."""
-    for key in bento.ignored_keys(task.project):
-        task.tell(f"{bentofile.NAME}: {key} is for container images, and a release is none: it is ignored")
+    for key, why in bento.ignored_keys(task.project).items():
+        task.tell(f"{bentofile.NAME}: {key} {why}: it is ignored")
     packages, bytecode, directory = _packages(task), task.wheels.bytecode, work / "release"
     directory.mkdir()
     try:

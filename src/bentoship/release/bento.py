@@ -29,7 +29,13 @@ VERSION = "sealed"
 """Version of every Bento in a release. The release's id says which one it is, and isn't known yet."""
 _CREATED = re.compile(r"^creation_time: .*$", re.MULTILINE)
 _ANY_DAY = "creation_time: '1980-01-01T00:00:00+00:00'"
-_NOT_USED = ("docker", "conda", "envs")
+_OF_IMAGES = "is for container images, and a release is none"
+_NOT_USED = {
+    "docker": _OF_IMAGES,
+    "conda": _OF_IMAGES,
+    "envs": "is not in a release, which is the same everywhere: `variables` of an environment's file are what differs",
+}
+"""Keys of bentofile.yaml that a release has no use for, and why."""
 _LOG_LINES = 3
 
 
@@ -59,9 +65,9 @@ def build(project: Project, site_packages: Path, bytecode: Path, work: Path, tar
     return Bento(answer["name"], answer["service"], answer["bentoml"])
 
 
-def ignored_keys(project: Project) -> tuple[str, ...]:
-    """The keys of bentofile.yaml that only matter to container images, and so not to a release."""
-    return tuple(key for key in _NOT_USED if project.bentofile.content.get(key))
+def ignored_keys(project: Project) -> dict[str, str]:
+    """The keys of bentofile.yaml that a release has no use for, and why."""
+    return {key: why for key, why in _NOT_USED.items() if project.bentofile.content.get(key)}
 
 
 def model_store() -> Path:

@@ -111,20 +111,23 @@ class Connection(HttpToolsProtocol):
             self._turn_away(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too long")
 
     def _feed(self, data: bytes) -> None:
-        rest = memoryview(data)
+        try:
+            self._read(memoryview(data))
+        except httptools.HttpParserError:
+            if not self.transport.is_closing():
+                self.send_400_response("Invalid HTTP request received.")
+
+    def _read(self, rest: memoryview) -> None:
         while not self.transport.is_closing():
             try:
                 self.parser.feed_data(rest)
                 return
-            except httptools.HttpParserError:
-                self.send_400_response("Invalid HTTP request received.")
-                return
             except httptools.HttpParserUpgrade as upgrade:
-                if not self.is_refusing_upgrade:
-                    self.handle_websocket_upgrade()
-                    return
                 rest = rest[upgrade.args[0] :]
-                self._read_without_upgrade()
+            if not self.is_refusing_upgrade:
+                self.handle_websocket_upgrade()
+                return
+            self._read_without_upgrade()
 
     def _read_without_upgrade(self) -> None:
         """Read the head again as one that asks for no other protocol: a server may ignore that (RFC 9110, 7.8).

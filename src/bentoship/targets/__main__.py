@@ -11,7 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..errors import BentoshipError
+from pydantic import ValidationError
+
+from ..errors import BentoshipError, Problem
 from . import find
 
 
@@ -22,6 +24,11 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
         return {"left": [found for name in asked["workloads"] for found in target.left(name) or ()]}
     except BentoshipError as error:
         return {"problems": [asdict(problem) for problem in error.problems]}
+    except ValidationError as error:
+        wrong = ", ".join(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors() if fault["loc"]))
+        fault = f"was deployed with fields that it does not have so any more: {wrong}"
+        remedy = "look with the version of bentoship that deployed it"
+        return {"problems": [asdict(Problem(str(asked["target"]), fault, remedy))]}
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ class Environment:
                 elif _told(new) != _told(before):
                     await self._restart(new)
                 self.settings = new
+                self._keep_balancer()
                 await self._resize()
             except _DeploymentError as error:
                 self._note("ERROR", str(error))
@@ -141,11 +142,18 @@ class Environment:
         number = account.identity("awseb", self.identity)
         return f"arn:aws:elasticloadbalancing:{self.region}:{account.ACCOUNT}:loadbalancer/app/{number}/{number[-16:]}"
 
+    def _keep_balancer(self) -> None:
+        """Have the load balancer in the world that the settings ask for, or none."""
+        world, arn = self.plane.world("aws"), self._balancer_arn
+        if self._is_single():
+            world.remove(BALANCER, arn, self.region)
+            return
+        tags = {**self.tags, ENVIRONMENT_TAG: self.name}
+        made = {"arn": arn, "dnsName": self.address, "loadBalancerType": "application", "tagsAll": tags}
+        world.put(Resource(BALANCER, arn, arn, self.region, made))
+
     async def _open(self) -> None:
-        if not self._is_single():
-            arn, tags = self._balancer_arn, {**self.tags, ENVIRONMENT_TAG: self.name}
-            made = {"arn": arn, "dnsName": self.address, "loadBalancerType": "application", "tagsAll": tags}
-            self.plane.world("aws").put(Resource(BALANCER, arn, arn, self.region, made))
+        self._keep_balancer()
         self._balancer = Balancer(self.plane.clock, _check(self.settings))
         await self._balancer.open("127.0.0.1", self.port)
 

@@ -193,7 +193,9 @@ def _fetching(place: Place, secrets: Mapping[str, str]) -> Iterator[Mapping[str,
 def _url(place: Place, domain: Domain | None, environment: aws.elasticbeanstalk.Environment) -> pulumi.Output[str]:
     if domain is None:
         return pulumi.Output.concat("http://", environment.cname)
-    redirect_to_https(place, environment.load_balancers[0])
+    # Empty until the environment has been updated, where it had one instance before.
+    first = environment.load_balancers.apply(lambda found: str(found[0]) if found else "")
+    redirect_to_https(place, first)
     beanstalk = aws.elasticbeanstalk.get_hosted_zone(opts=place.look_up)
     alias = aws.route53.RecordAliasArgs(name=environment.cname, zone_id=beanstalk.id, evaluate_target_health=False)
     record = aws.route53.Record(  # an alias, since a domain at the top of its zone takes no CNAME

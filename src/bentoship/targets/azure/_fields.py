@@ -25,6 +25,14 @@ class AzureTarget(Target):
         pattern=r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[Mm]icrosoft\.[Ii]nsights/actionGroups/[^/]+$",
         description="id of the action group that the alerts are sent to",
     )
+    latency_alarm_seconds: float = Field(
+        default=1,
+        gt=0,
+        description="of a web app: an alert goes off when requests take longer on average, in seconds",
+    )
+    log_retention_days: int = Field(
+        default=30, ge=30, le=730, description="of a web app: how long the workspace keeps the logs, in days"
+    )
     tags: dict[str, str] = Field(default_factory=dict, description="tags of yours, put on everything beside ours")
 
     def left(self, workload: str) -> Sequence[str]:

@@ -28,12 +28,6 @@ class WebApp(AzureTarget):
 
     stays: ClassVar[tuple[str, ...]] = ("the workspace with its logs, which Azure can bring back for 14 days",)
 
-    latency_alarm_seconds: float = Field(
-        default=1, gt=0, description="an alert goes off when requests take longer on average, in seconds"
-    )
-    log_retention_days: int = Field(
-        default=30, ge=30, le=730, description="how long the workspace keeps the logs, in days"
-    )
     sku: str | None = Field(
         default=None,
         pattern=r"^(S[1-3]|P[1-3]v2|P[0-3]v[34]|P[1-5]mv[34])$",
