@@ -122,6 +122,7 @@ def test_a_plain_update_of_a_folder_that_was_overtaken_is_refused(second_live):
     assert history(shop) == after
 
 
+@pytest.mark.long
 def test_an_update_that_another_machine_has_overtaken_changes_nothing(second_live, tmp_path):
     shop, first, _ = second_live
     before = history(shop)
@@ -152,7 +153,7 @@ def pointed(state, first):
     [
         pytest.param(beside, signal.SIGINT, False, marks=pytest.mark.long),
         pytest.param(pointed, signal.SIGKILL, False, marks=pytest.mark.long),
-        (pointed, signal.SIGKILL, True),
+        pytest.param(pointed, signal.SIGKILL, True, marks=pytest.mark.long),
     ],
 )
 def test_interrupted_at_any_step_it_is_ended_by_the_same_command(second_live, moment, how, elsewhere):

@@ -257,7 +257,7 @@ def test_a_taken_port_is_told_with_its_holder(shop):
 
 
 @pytest.mark.parametrize(
-    "moment", ["begun", *(pytest.param(each, marks=pytest.mark.long) for each in ("starting", "ready"))]
+    "moment", [pytest.param(each, marks=pytest.mark.long) for each in ("begun", "starting", "ready")]
 )
 def test_kill_9_of_up_at_any_step_then_up_again(shop, moment):
     shop.run("build")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from stage import AWS, GOOGLE, who
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 DOMAIN = "salary.example.com"
 AWS_DOMAIN = {**AWS, "http": False, "domain": DOMAIN}
 
@@ -13,16 +13,17 @@ AWS_DOMAIN = {**AWS, "http": False, "domain": DOMAIN}
 @pytest.mark.parametrize(
     ("fields", "parts"),
     [
-        pytest.param(
+        (
             {"target": "aws/elastic_beanstalk", **AWS_DOMAIN},
             ("acm.Certificate ", "route53.Record "),
-            marks=pytest.mark.long,
         ),
-        ({"target": "aws/ec2", **AWS_DOMAIN}, ("acm.Certificate ", "route53.Record ", "lb.Listener ")),
-        pytest.param(
+        (
+            {"target": "aws/ec2", **AWS_DOMAIN},
+            ("acm.Certificate ", "route53.Record ", "lb.Listener "),
+        ),
+        (
             {"target": "gcp/compute_engine", **GOOGLE, "domain": DOMAIN, "dns_zone": "example-com"},
             ("certificatemanager.Certificate ", "dns.RecordSet ", "compute.TargetHttpsProxy "),
-            marks=pytest.mark.long,
         ),
     ],
     ids=lambda value: value["target"] if isinstance(value, dict) else "",

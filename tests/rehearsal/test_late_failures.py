@@ -8,7 +8,7 @@ from stage import ENVIRONMENT, who
 from bentoship.errors import UpdateFailed
 from bentoship.operations.status import known
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def test_what_was_live_is_live_again_and_the_history_says_what_failed(stage):
