@@ -99,12 +99,14 @@ GONE = "exited prematurely"
             },
             0,
         ),
-        ({"iam.Role.create@half-way = internal": "InternalFailure"}, 0),
+        pytest.param({"iam.Role.create@half-way = internal": "InternalFailure"}, 0, marks=pytest.mark.long),
         pytest.param(
             {"iam.InstanceProfile.create@half-way = throttling": "Throttling: Rate exceeded"}, 0, marks=pytest.mark.long
         ),
         pytest.param({"iam.Role.create@after = internal": "InternalFailure"}, 1, marks=pytest.mark.long),
-        ({"iam.Role.create = dies": GONE, "iam.Role.create@half-way = dies": GONE}, 1),
+        pytest.param(
+            {"iam.Role.create = dies": GONE, "iam.Role.create@half-way = dies": GONE}, 1, marks=pytest.mark.long
+        ),
         pytest.param({"iam.Role.create@after = dies": GONE}, 1, marks=pytest.mark.long),
     ],
     ids=["refused", "role half-way", "profile half-way", "answer lost", "killed", "killed after"],

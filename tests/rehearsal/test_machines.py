@@ -25,6 +25,7 @@ def answers(url):
         return None
 
 
+@pytest.mark.long
 def test_a_group_replaces_a_machine_that_dies_and_its_load_balancer_sends_nothing_there(stage):
     release = stage.release("one")
     stage.arm("machine = dies")

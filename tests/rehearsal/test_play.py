@@ -31,7 +31,8 @@ STEPS = (
 )
 
 
-@pytest.mark.parametrize("name", ["local", *(pytest.param(name, marks=pytest.mark.long) for name in DEPLOYMENTS)])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["local", *DEPLOYMENTS])
 def test_the_whole_life_of_a_release_on_every_target_loses_no_request(stage, name):
     sealed = small_release(stage.project.root / ".bentoship" / "releases")
     told = []

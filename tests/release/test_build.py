@@ -138,6 +138,7 @@ def test_a_removed_a_lengthened_and_a_changed_one_are_built_again(tmp_path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_one_with_a_flipped_byte_is_built_again(tmp_path) -> None:
     project = tiny(tmp_path)
     first = build(project)

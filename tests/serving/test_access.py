@@ -15,6 +15,8 @@ from launched import PATIENCE, RELEASE, Served, packages, serving, with_service
 from bentoship.serving import access
 from bentoship.serving.settings import Settings, WrongSettings, read
 
+pytestmark = pytest.mark.xdist_group("access")  # which starts its releases once
+
 SERVICE = """
 import asyncio
 from pathlib import Path

@@ -12,6 +12,8 @@ import httpx
 import pytest
 from launched import PATIENCE, Served, free_port, running
 
+pytestmark = pytest.mark.xdist_group("as_bentoml")  # which starts its releases once
+
 BIN = Path(sys.executable).parent
 POINT = {"x": 1.5, "label": "ü"}
 JSON = {"content-type": "application/json"}

@@ -12,6 +12,8 @@ from browser import DESK, PHONE, Browser, browser
 from launched import RELEASE, Served, packages, serving, with_service
 from selenium.webdriver.common.keys import Keys
 
+pytestmark = pytest.mark.xdist_group("page")  # which starts its releases once
+
 SERVICE = '''
 import bentoml
 from pathlib import Path

@@ -18,6 +18,8 @@ from launched import Served, free_port, serving
 from bentoship.host.launch import command, environment
 from projects import SERVICE
 
+pytestmark = pytest.mark.xdist_group("serving")  # which starts its releases once
+
 
 @pytest.fixture(scope="module")
 def served(unpacked, tiny_release, tmp_path_factory) -> Iterator[Served]:

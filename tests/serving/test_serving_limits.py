@@ -16,6 +16,8 @@ from launched import PATIENCE, RELEASE, Served, free_port, packages, serving, wi
 
 from bentoship.serving.settings import WrongSettings, read
 
+pytestmark = pytest.mark.xdist_group("serving_limits")  # which starts its releases once
+
 SERVICE = """
 import asyncio
 from pathlib import Path
