@@ -183,8 +183,9 @@ def restore(project: Project, stack: str, configuration: Configuration) -> Deplo
     try:
         target = targets.find(configuration.target, project.own_targets).model_validate(configuration.fields)
     except ValidationError as error:
-        wrong = ", ".join(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors() if fault["loc"]))
-        fault = f"was deployed with fields that {configuration.target} does not have so any more: {wrong}"
+        fault = (
+            f"was deployed with fields that {configuration.target} does not have so any more: {targets.misfits(error)}"
+        )
         raise InvalidConfiguration(stack, fault, f"put them back, or `bentoship up {environment}` first") from None
     return Deployment(
         environment,

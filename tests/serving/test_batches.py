@@ -161,11 +161,11 @@ def test_a_call_that_nobody_waits_for_any_more_is_stopped_and_the_next_one_runs(
     async def story():
         model = Model()
         batches = Batches(model, limits())
-        hangs = [asyncio.create_task(batches([0]))]
+        hangs = asyncio.create_task(batches([0]))
         await model.called.wait()
         after = asyncio.create_task(batches([1]))
         await asyncio.sleep(0)  # it begins, and waits
-        hangs[0].cancel()
+        hangs.cancel()
         model.called.clear()
         await model.called.wait()
         model.may_answer.set()

@@ -14,14 +14,13 @@ import httpx
 
 from ..deployment import Canary, Example, ReleaseRef
 from ..errors import BentoshipError, HostError, InvalidConfiguration, StackLocked, UpdateFailed
-from ..gate import ANSWER_TIMEOUT, authorization
+from ..gate import ANSWER_TIMEOUT, RELEASE_HEADER, authorization
 from ..host.control import Supervisor
 from ..host.status import Status, short
 from ..host.tally import Answers, Tally
 from ..ledger import Entry, Ledger, UnderWay
 from .attempt import Attempt, Deployed, Remembered, move, refuse_another
 from .stacks import alone, pause
-from .status import RELEASE_HEADER
 
 PATIENCE = 1800.0
 """Seconds that others may take who change the stack when a canary is to end."""

@@ -13,8 +13,7 @@ from typing import Self
 import httpx
 
 from ..deployment import Example
-from ..gate import READY_PATH, authorization
-from .status import RELEASE_HEADER
+from ..gate import READY_PATH, RELEASE_HEADER, authorization
 
 TIMEOUT = 30.0
 """Seconds after which a request counts as lost."""

@@ -16,7 +16,7 @@ import httpx
 from .. import release
 from ..deployment import Example
 from ..errors import BentoshipError, InvalidConfiguration
-from ..gate import ANSWER_TIMEOUT, READY_PATH, authorization, disagreement, json_value
+from ..gate import ANSWER_TIMEOUT, READY_PATH, RELEASE_HEADER, authorization, disagreement, json_value
 from ..project import Project
 from ..release.examples import requests as requests_in
 from ..release.running import of_this_machine, running
@@ -24,7 +24,7 @@ from ..release.unpack import unpack
 from ..release.writing import scratch
 from .sealed import sealed_file
 from .stacks import Tell
-from .status import RELEASE_HEADER, Known, known
+from .status import Known, known
 
 TIMES = 5
 """How often each request is sent to each place, unless told otherwise."""

@@ -13,14 +13,13 @@ from ..deployment import Deployment, Environment
 from ..engine import install
 from ..engine.install import CommandLine
 from ..errors import BentoshipError, InvalidConfiguration
-from ..gate import READY_PATH
+from ..gate import READY_PATH, RELEASE_HEADER
 from ..ledger import Entry, Ledger
 from ..project import Project
 from .attempt import Remembered
 from .stacks import Tell, chosen, each, stack_of
 from .strays import strays
 
-RELEASE_HEADER = "x-bentoship-release"
 SHORTEST = 6
 """Digits of an id that a release must at least be named with."""
 

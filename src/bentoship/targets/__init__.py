@@ -12,9 +12,13 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ..deployment import Target
 from ..errors import InvalidConfiguration
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 HERE = Path(__file__).parent
 
@@ -37,6 +41,11 @@ def find(name: str, own: Path | None = None) -> type[Target]:
         remedy = "a file under targets/ that is no target has a name that starts with _"
         raise InvalidConfiguration("target", f"{module.__file__} has no class {wanted} that is a Target", remedy)
     return found
+
+
+def misfits(error: ValidationError) -> str:
+    """The names of the fields that a target does not take as it was given them."""
+    return ", ".join(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors() if fault["loc"]))
 
 
 def _names(folder: Path) -> list[str]:

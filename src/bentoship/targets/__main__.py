@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import BentoshipError, Problem
-from . import find
+from . import find, misfits
 
 
 def answer(asked: dict[str, Any]) -> dict[str, Any]:
@@ -25,8 +25,7 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
     except BentoshipError as error:
         return {"problems": [asdict(problem) for problem in error.problems]}
     except ValidationError as error:
-        wrong = ", ".join(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors() if fault["loc"]))
-        fault = f"was deployed with fields that it does not have so any more: {wrong}"
+        fault = f"was deployed with fields that it does not have so any more: {misfits(error)}"
         remedy = "look with the version of bentoship that deployed it"
         return {"problems": [asdict(Problem(str(asked["target"]), fault, remedy))]}
 
